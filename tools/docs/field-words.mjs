@@ -9,7 +9,7 @@ const WORDS = `
   key launch legacy level lifecycle limit line list lock  logger main manager map memory message metadata method metric migrate
   mistake model module name needed note on operation orchestrate orchestrator origin outcome outgoing output paint parse password
   path pattern payload piece pipe policy port price problem process program protocol pull question queue raw read
-  reader readiness ready reason record recover refused register registration report restore result resume route row
+  reader readiness ready reason record recover refused register registration reply report restore result resume route row
   rule scanner schema script search secret segment server service session set setting settle signature size socket span spec
   state statement stop stopped store system table tail taken telemetry teller text timeout to token traffic truncate
   unreachable unreadable url usage value variable version view watched weather write

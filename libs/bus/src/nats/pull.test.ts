@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { inParts } from './pull.ts';
+import { inParts, standsAhead } from './pull.ts';
 
 /** Gives these one after the other; `gap` waits until the test opens it. */
 async function* source(items: readonly (number | 'gap')[], gap: Promise<void>): AsyncGenerator<number> {
@@ -58,5 +58,12 @@ describe('what comes, in parts', () => {
       [1, 2],
       [3, 4],
     ]);
+  });
+});
+
+describe('a consumer', () => {
+  it('stands ahead of a server that lost the end of the stream', () => {
+    expect(standsAhead(36_070, 0)).toBe(true);
+    expect(standsAhead(10, 10)).toBe(false);
   });
 });

@@ -1,39 +1,24 @@
 import { AppError } from '@switchyard/contracts';
-import { backoffMs, type Logger, sleep, type TlsFiles, tlsOptions, tlsRefusal } from '@switchyard/platform';
-import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, NatsError, nuid } from 'nats';
+import { type Logger, sleep } from '@switchyard/platform';
+import { Events, headers as natsHeaders, type Msg, type NatsConnection, nuid } from 'nats';
 import { logEvent } from '../log-events.ts';
 import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
+import { openConnection, type Opening } from './connect.ts';
 
 /*
- * The connection to nats-server.
+ * Messages over a connection to nats-server.
  *
- * - A dead link is detected within six seconds (two missed pings), even a link that swallows packets.
- * - The connection never gives up, neither at the start nor later. Reconnects of many clients are spread over time.
- * - Without a connection nothing is queued: a publish is refused, and the caller decides.
+ * - Without a connection the wire queues nothing: it refuses a publish, and the caller decides.
  * - An error that a subscriber throws never reaches the client library, which would silently stop reading.
- * - A message that the server does not permit is reported at once, with its subject.
+ * - The wire reports a message that the server does not permit at once, with its subject.
  * - A subscription outlives the link. If the link breaks while a subscription is being made, the call waits for the
  *   link instead of failing.
- * - Each new connection reads the certificate files again; an open connection keeps its certificate.
  */
 
-const PING_MS = 2_000;
 const RTT_EVERY_MS = 10_000;
 const CLOSE_LIMIT_MS = 2_000;
 const FLUSH_AGAIN_MS = 5_000;
 const FLUSH_PAUSE_MS = 50;
-/** Log one line per this many failed attempts to connect. */
-const LOG_EVERY = 20;
-
-interface Opening {
-  readonly url: string;
-  readonly app: string;
-  readonly log: Logger;
-  /** Set: no connection without TLS, and each new one reads the files again. */
-  readonly tls?: TlsFiles | undefined;
-  /** Ends the attempts to connect, which are otherwise repeated for ever. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export class NatsWire implements Wire {
   readonly inbox: string;
@@ -61,43 +46,9 @@ export class NatsWire implements Wire {
     void this.#watch();
   }
 
-  static async open({ url, app, log, tls: files, signal }: Opening): Promise<NatsWire> {
-    const { server, user, pass, token, tls: asked } = parseUrl(url);
-    const tls = files
-      ? tlsOptions(files, (why) => logEvent(log, 'tls_files_unusable', { server: 'NATS', why }))
-      : asked && {};
-    const masked = server.map((one) => `nats://${one}`).join(',');
-    for (let failures = 1; ; failures += 1) {
-      try {
-        const connecting = connect({
-          servers: server,
-          name: app,
-          ...(user === undefined ? {} : { user, pass }),
-          ...(token === undefined ? {} : { token }),
-          ...(tls ? { tls } : {}),
-          inboxPrefix: `_INBOX.${app}`,
-          maxReconnectAttempts: -1,
-          // Without it two refused logins in a row, for example during a change of passwords, end the connection for
-          // ever.
-          ignoreAuthErrorAbort: true,
-          reconnectTimeWait: 250,
-          reconnectJitter: 500,
-          pingInterval: PING_MS,
-          maxPingOut: 2,
-          timeout: 5_000,
-        });
-        return new NatsWire(await unlessAborted(connecting, signal), masked, app, log);
-      } catch (error) {
-        const code = error instanceof NatsError ? error.code : undefined;
-        if (failures % LOG_EVERY === 1) {
-          const why = tlsRefusal(error);
-          logEvent(log, 'bus_unreachable', { url: masked, code, failures, ...(why ? { why } : {}) });
-        }
-        if (!signal?.aborted)
-          await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }), signal).catch(() => undefined);
-        signal?.throwIfAborted();
-      }
-    }
+  static async open(opening: Opening): Promise<NatsWire> {
+    const { connection, url } = await openConnection(opening);
+    return new NatsWire(connection, url, opening.app, opening.log);
   }
 
   get maxPayload(): number {
@@ -256,22 +207,6 @@ export class NatsWire implements Wire {
   }
 }
 
-/** Rejects with the signal's reason if that comes first; a connection that is made nevertheless is closed. */
-function unlessAborted(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal?.reason as Error);
-      connecting.then(
-        (late) => late.close(),
-        () => undefined,
-      );
-    };
-    if (signal?.aborted) return onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    void connecting.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort));
-  });
-}
-
 class NatsMessage implements WireMessage {
   readonly #message: Msg;
 
@@ -295,24 +230,4 @@ class NatsMessage implements WireMessage {
     const value = this.#message.headers?.get(name);
     return value === undefined || value === '' ? undefined : value;
   }
-}
-
-/** nats://user:password@host:port or nats://token@host:port; several servers separated by commas. */
-export function parseUrl(text: string): {
-  server: string[];
-  user?: string;
-  pass?: string;
-  token?: string;
-  /** Requested by `tls://`; a server that demands TLS gets it in any case. */
-  tls?: true;
-} {
-  const urls = text.split(',').map((part) => new URL(part.includes('://') ? part.trim() : `nats://${part.trim()}`));
-  const server = urls.map((url) => `${url.hostname}:${url.port || '4222'}`);
-  const tls = urls.some(({ protocol }) => protocol === 'tls:') ? { tls: true as const } : {};
-  const first = urls[0];
-  if (!first?.username) return { server, ...tls };
-  const user = decodeURIComponent(first.username);
-  return first.password
-    ? { server, user, pass: decodeURIComponent(first.password), ...tls }
-    : { server, token: user, ...tls };
 }
