@@ -13,17 +13,17 @@ import {
   RunLoop,
   RunMetrics,
 } from '../execution/index.ts';
+import { LeaseRenewal } from './lease-renewal.ts';
 import { TakeoverGrace } from './takeover-grace.ts';
 import { type Slot, Slots } from './slots.ts';
 
 /*
- * The pool of runs that this replica owns: it claims runs, drives one loop per run, and renews the leases.
+ * The pool of runs that this replica owns: it claims runs and drives one loop per run.
  *
  * - The pool runs at most `maxConcurrent` loops, counting runs that are being accepted or claimed. Further runs wait in
  *   a bounded backlog; the sweeper finds again what the backlog drops. Beyond the limit the pool takes only runs that
  *   were told to end, at most MAX_ENDING: a cancel does not wait for a slot.
- * - The pool renews the leases of all its runs in one statement, every third of a lease, and at once when the database
- *   is back. It fences a run at once if another owner has it.
+ * - The pool keeps the leases of its runs as long as it runs (lease-renewal.ts).
  * - On a drain the pool releases every lease and wakes the other replicas, so that one of them continues at once. Steps
  *   under way get half of the drain time to answer.
  * - The pool does not take over a run while its owner may have been unable to renew (takeover-grace.ts).
@@ -56,7 +56,6 @@ export interface PoolParts {
 
 const MAX_BACKLOG = 10_000;
 const MAX_ENDING = 64;
-const RENEW_AGAIN_MS = 250;
 /** A run is a suspect after this many consecutive owners without progress. */
 const SUSPECT_STALLS = 2;
 
@@ -65,10 +64,10 @@ export class RunPool {
   readonly #suspects = new Map<string, RunLoop>();
   readonly #claiming = new Set<string>();
   readonly #slots: Slots;
-  #heartbeat: NodeJS.Timeout | undefined;
   #stopped = false;
   readonly metrics: RunMetrics;
   readonly grace: TakeoverGrace;
+  readonly #renewal: LeaseRenewal;
 
   readonly #parts: PoolParts;
 
@@ -81,11 +80,14 @@ export class RunPool {
     this.#slots = new Slots({ total, perTenant, backlog: MAX_BACKLOG }, (...next) => this.#takeUp(...next));
     this.metrics = new RunMetrics(parts.metrics);
     this.grace = new TakeoverGrace(parts.clock, settings.leaseMs);
+    const { journal, clock, log } = parts;
+    const { grace } = this;
+    this.#renewal = new LeaseRenewal({ journal, grace, clock, log, leaseMs: settings.leaseMs, loops: this.#loops });
     parts.metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
   }
 
   start(): void {
-    this.#renewIn(this.#renewMs);
+    this.#renewal.start();
   }
 
   get #hasSuspect(): boolean {
@@ -154,8 +156,7 @@ export class RunPool {
     const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
     await Promise.race([Promise.allSettled(running.map(({ done }) => done)), limit]);
     clearTimeout(timer);
-    clearTimeout(this.#heartbeat);
-    this.#heartbeat = undefined;
+    this.#renewal.stop();
   }
 
   async #claim(runId: string, tenantId: string, slot: Slot): Promise<'taken' | 'not_needed'> {
@@ -256,50 +257,5 @@ export class RunPool {
     this.#claim(runId, tenantId, slot).catch((error: unknown) =>
       logEvent(this.#parts.log, 'run_not_claimed', { runId, err: error }),
     );
-  }
-
-  get #renewMs(): number {
-    return Math.max(200, Math.floor(this.settings.leaseMs / 3));
-  }
-
-  #renewIn(ms: number): void {
-    const due = this.#parts.clock.now() + ms;
-    this.#heartbeat = setTimeout(() => {
-      this.grace.stoodStill(this.#parts.clock.now() - due);
-      void this.#renew().then((renewed) => {
-        if (this.#heartbeat !== undefined) this.#renewIn(renewed ? this.#renewMs : RENEW_AGAIN_MS);
-      });
-    }, ms);
-  }
-
-  /** Renews all leases; false if the database did not answer. */
-  async #renew(): Promise<boolean> {
-    if (this.#loops.size === 0) return true;
-    const askedAt = momentOf(this.#parts.clock);
-    const leases = [...this.#loops.values()].map(({ loop }) => ({
-      runId: loop.owned.runId,
-      epoch: loop.owned.epoch,
-    }));
-    try {
-      const mine = await this.#parts.journal.renew(leases, this.settings.leaseMs);
-      this.grace.answered();
-      for (const { runId, epoch } of leases) {
-        const loop = this.#loops.get(runId)?.loop;
-        if (loop?.owned.epoch !== epoch) continue; // it ended meanwhile, or began anew
-        const inboxLast = mine.get(runId);
-        if (inboxLast === undefined) {
-          loop.fence();
-          continue;
-        }
-        loop.lease.renewed(askedAt);
-        if (inboxLast > loop.inboxTaken) loop.nudge();
-      }
-      return true;
-    } catch (error) {
-      // Without the database no other replica can take the runs either; the next append decides.
-      this.grace.failed();
-      logEvent(this.#parts.log, 'leases_not_renewed', { err: error });
-      return false;
-    }
   }
 }
