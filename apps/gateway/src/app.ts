@@ -1,7 +1,4 @@
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Bus, connectBus, SystemEventPublisher } from '@switchyard/bus';
-import { AppError } from '@switchyard/contracts';
 import {
   type Clock,
   createLogger,
@@ -16,29 +13,25 @@ import {
   VERSION,
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
-import type { FastifyInstance, FastifyReply } from 'fastify';
 import { logEvent } from './log-events.ts';
 import { Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
 import { AgUiTurns } from './ag-ui/index.ts';
-import { answerPeers, AuthGuard, createTokenVerifiers, MCP_PATH, Tickets } from './identity/index.ts';
+import { answerPeers, AuthGuard, createTokenVerifiers, Tickets } from './identity/index.ts';
 import type { GatewayConfig } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { type HookDeps, registerHooks } from './hooks.ts';
 import {
   aztmLogin,
   createRateLimit,
-  onClientError,
   AbsenceWaiter,
-  PROBLEM_TYPE,
   ProblemFilter,
-  refusalOf,
   registerReadiness,
   StreamSlots,
-  toProblem,
   traceRequests,
   Traffic,
 } from './http/index.ts';
 import { LazyMcpRouter } from './mcp/index.ts';
+import { BODY_LIMIT_BYTES, createServer, instanceOf, publicUrl } from './server.ts';
 import { BUS, CONFIG, METRICS } from './tokens.ts';
 import { StartGate, StreamMetrics, Streams, Watches } from './streams/index.ts';
 
@@ -60,13 +53,8 @@ export interface GatewayOverrides {
   readonly fetch?: typeof fetch;
 }
 
-const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 /** Refusals that the audit log is told a second; a flood of further ones is cut. */
 const SYSTEM_EVENTS_PER_SECOND = 20;
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 15_000;
-/** Longer than the idle time of common proxies, so that they close first. */
-const KEEP_ALIVE_MS = 72_000;
 
 /** Wires the gateway. Nothing is opened before start(). */
 export function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Gateway {
@@ -263,80 +251,4 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       await once();
     },
   };
-}
-
-async function createServer(
-  module: ReturnType<typeof GatewayModule.of>,
-  corsOrigins: readonly string[],
-): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
-    bodyLimit: BODY_LIMIT_BYTES,
-    // Draining ends streams; a stream that is still open after that is cut.
-    forceCloseConnections: true,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    exposeHeadRoutes: false,
-    skipMiddie: true,
-    clientErrorHandler: onClientError,
-    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
-      const answer = toProblem(refusalOf(400));
-      void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);
-    },
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-  });
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-    logger: false,
-    bodyParser: false,
-    abortOnError: false,
-  });
-  const server = instanceOf(app);
-  server.removeAllContentTypeParsers();
-  const parseJson = server.getDefaultJsonParser('error', 'error');
-  // `curl -d '{...}'` announces a form but sends JSON, and no route here takes forms.
-  const jsonTypes = ['application/json', 'application/x-www-form-urlencoded', 'text/plain'];
-  server.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
-    // An empty body counts as none.
-    if (body === '') done(null, undefined);
-    // MCP reports its errors in its own format.
-    else if (request.routeOptions.url === MCP_PATH) done(null, body);
-    else
-      void parseJson(request, body as string, (error, value) =>
-        done(error && new AppError('invalid_input', 'The body is not valid JSON.'), value),
-      );
-  });
-  if (corsOrigins.length > 0) {
-    app.enableCors({
-      origin: corsOrigins.includes('*') ? true : [...corsOrigins],
-      methods: ['GET', 'POST', 'DELETE'],
-      allowedHeaders: [
-        'authorization',
-        'content-type',
-        'idempotency-key',
-        'last-event-id',
-        'mcp-method',
-        'mcp-name',
-        'mcp-protocol-version',
-        'mcp-session-id',
-        'x-session-id',
-        'x-user-id',
-        'x-user-role',
-        'x-tenant-id',
-      ],
-      exposedHeaders: ['x-run-id', 'x-session-id', 'retry-after', 'location', 'mcp-session-id', 'www-authenticate'],
-      maxAge: 600,
-    });
-  }
-  return app;
-}
-
-/** The adapter types its instance by a wider server; this one is plain HTTP/1.1. */
-function instanceOf(app: NestFastifyApplication): FastifyInstance {
-  return app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-}
-
-function publicUrl(server: FastifyInstance): string {
-  const address = server.server.address();
-  if (address === null || typeof address === 'string') return '';
-  const host = address.address === '0.0.0.0' || address.address === '::' ? '127.0.0.1' : address.address;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }

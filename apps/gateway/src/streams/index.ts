@@ -4,5 +4,6 @@ export { type Attachment, eventsUrl, placeFor, reconnectOf } from './position.ts
 export { OVER } from './sse.ts';
 export { StartGate } from './start-gate.ts';
 export { StreamMetrics } from './stream-metrics.ts';
-export { Streams, type Viewer } from './streams.ts';
+export { Streams } from './streams.ts';
+export type { Viewer } from './viewer.ts';
 export { Watches } from './watches.ts';

@@ -1,89 +1,37 @@
-import {
-  AppError,
-  type InputOf,
-  type Principal,
-  type PublicError,
-  type startRun,
-  toPublicError,
-} from '@switchyard/contracts';
-import type { DialectName, OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
-import { type Clock, linkAbort, type Logger, MAX_TIMER_MS } from '@switchyard/platform';
+import { AppError, type InputOf, type Principal, type startRun } from '@switchyard/contracts';
+import type { OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
+import { linkAbort } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
-import { logEvent } from '../log-events.ts';
 import { answerOf } from './blocking.ts';
-import {
-  agUiDialect,
-  createProjection,
-  type DialectContext,
-  hasCopies,
-  legacyDialect,
-  orchestrateDialect,
-  type StreamPosition,
-  type Projection,
-  rawDialect,
-} from '../dialects/index.ts';
+import { hasCopies, type StreamPosition } from '../dialects/index.ts';
 import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from './follow.ts';
 import { concerns, type StreamSlots } from '../http/index.ts';
 import { LiveText } from './live-text.ts';
 import type { Attachment } from './position.ts';
-import type { OpenStream, StreamReporter, WhyClosed } from '../reports/index.ts';
-import type { StreamMetrics } from './stream-metrics.ts';
+import type { StreamReporter, WhyClosed } from '../reports/index.ts';
+import { type ShowOptions, showRun } from './show-run.ts';
+import { OVER } from './sse.ts';
 import type { StartGate } from './start-gate.ts';
-import type { Watches } from './watches.ts';
-import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
+import { showsLiveText, type Viewer } from './viewer.ts';
 
 /*
- * Connects a run to a client: start or attach, project, write.
+ * Connects runs to clients: starts a run or attaches to one, and streams it (show-run.ts) or waits for its answer.
  *
- * - A stream ends with exactly one terminal frame. If the run continues without the stream, the client learns how to
- *   come back (a cursor and a pause). An AG-UI client that cannot come back learns that this stream failed.
- * - A client that leaves frees its resources. The run's policy decides about its run (see watches.ts).
  * - If a stream cannot start, the client gets an HTTP error. After the first byte every error is a frame.
+ * - A client that leaves frees its resources. The run's policy decides about its run (see watches.ts).
+ * - When the service stops, every open stream and wait ends at once, so that its client goes on elsewhere.
  */
 
-const PROJECTIONS: Record<DialectName, (context: DialectContext, place: StreamPosition) => Projection> = {
-  orchestrate: (context, place) => createProjection(orchestrateDialect, context, place),
-  'ag-ui': (context, place) => createProjection(agUiDialect, context, place),
-  legacy: (context, place) => createProjection(legacyDialect, context, place),
-  raw: (context, place) => createProjection(rawDialect, context, place),
-};
-
-export interface Viewer {
-  readonly principal: Principal;
-  /** Expiry of the identity, ms since 1970. */
-  readonly expiresAt: number | undefined;
-  readonly dialect: DialectName;
-  readonly context: Omit<DialectContext, 'runId'>;
-  /** The stream ends when the run waits for a person; else it stays open until the answer. */
-  readonly endsAtPause: boolean;
-  /** The client cannot continue by a cursor: a stream that ends before its run says that it failed. */
-  readonly cannotResume?: boolean;
-  /** False: no text while the model speaks. */
-  readonly live?: boolean;
-}
-
-export interface StreamsOptions {
+export interface StreamsOptions extends ShowOptions {
   readonly bus: RunBus;
   readonly gate: StartGate;
   readonly slots: StreamSlots;
-  readonly watches: Watches;
   readonly streamReporter: StreamReporter;
-  readonly heartbeatMs: number;
-  readonly maxBufferedBytes: number;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: StreamMetrics;
 }
 
-/** The size of a history chunk, so that a slow reader is detected early. */
-const CHUNK_CHARS = 65_536;
 const FROM_THE_START: Attachment = { after: 0 };
 /** For a client without a cursor that has a part of the run already: no part is sent twice. */
 const WHERE_IT_IS: Attachment = { after: 'now', snapshot: true };
-const DRAINING: PublicError = {
-  code: 'unavailable',
-  message: 'This server is stopping; the run goes on. Its events can be read from another server.',
-};
 
 export class Streams {
   readonly #options: StreamsOptions;
@@ -191,12 +139,18 @@ export class Streams {
       if (viewer.cannotResume === true) this.#count(shown, 1);
       const { principal, dialect } = viewer;
       const { ip } = reply.request;
-      const entry = this.#options.streamReporter.open({ principal, dialect, runId: run.runId, after: place.after, ip });
+      const report = this.#options.streamReporter.open({
+        principal,
+        dialect,
+        runId: run.runId,
+        after: place.after,
+        ip,
+      });
       let why: WhyClosed = 'broken';
       try {
-        why = await this.#pump(reply, viewer, run, place, stop, live, entry);
+        why = await showRun({ reply, viewer, run, place, live, report, stop, leaving: this.#leaving }, this.#options);
       } finally {
-        entry.close(why);
+        report.close(why);
         this.#options.metrics.ended(dialect, why);
         if (viewer.cannotResume === true) this.#count(shown, -1);
       }
@@ -207,95 +161,10 @@ export class Streams {
       release();
     }
   }
-
-  async #pump(
-    reply: FastifyReply,
-    viewer: Viewer,
-    run: OpenRun,
-    place: StreamPosition,
-    stop: AbortController,
-    live: LiveText | undefined,
-    entry: OpenStream,
-  ): Promise<WhyClosed> {
-    const { heartbeatMs, maxBufferedBytes, clock, log, watches, metrics } = this.#options;
-    const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, place);
-    const socket = new SseSocket(reply.raw, reply.getHeaders(), {
-      heartbeatMs,
-      maxBufferedBytes,
-      keepAlive: () => projection.keepAlive(clock.now()),
-    });
-    // Why this end closes the stream, before its client or its run does.
-    let left: WhyClosed | undefined;
-    const gone = (): WhyClosed => left ?? (socket.tooSlow ? 'slow' : 'client');
-    const end = (why: WhyClosed) => {
-      if (!socket.closed) left = why;
-      // Some clients take a clean end for success and cannot come back; the others resume by their cursor.
-      socket.end(viewer.cannotResume === true ? projection.interrupt(DRAINING) : RETRY_HINT);
-      stop.abort(OVER);
-    };
-    const leave = () => end('stopping');
-    this.#leaving.add(leave);
-    const expiry =
-      viewer.expiresAt === undefined ? undefined : expire(() => end('expired'), viewer.expiresAt - clock.now());
-    live?.open((pieces) => {
-      // A client that is behind gets the text with the finished message.
-      if (socket.behind) return;
-      let text = '';
-      for (const piece of pieces) text += projection.delta(piece);
-      void socket.write(text);
-    });
-    let unwatch: (() => void) | undefined;
-    try {
-      for await (const batch of run.feed) {
-        live?.flush();
-        let text = '';
-        for (const event of batch) {
-          if (event.type === 'orchestrator.run.accepted')
-            unwatch ??= watches.hold(viewer.principal, run.runId, event.data.run);
-          text += projection.event(event);
-          entry.gave(event.seq);
-          if (text.length < CHUNK_CHARS || projection.ended) continue;
-          await socket.write(text);
-          text = '';
-        }
-        // A pause within the replayed history is over.
-        const pauses = viewer.endsAtPause && projection.pauses && projection.shownSeq >= run.lastSeq;
-        const last = batch.at(-1);
-        if (last !== undefined && last.seq > run.lastSeq) metrics.sent(last);
-        if (projection.ended || pauses) {
-          if (socket.closed) break;
-          socket.end(text);
-          return projection.ended ? 'ended' : 'paused';
-        }
-        await socket.write(text);
-        if (socket.closed) break;
-      }
-      if (socket.closed) return gone();
-      socket.end(projection.interrupt({ code: 'unavailable', message: 'The stream broke off; the run goes on.' }));
-    } catch (error) {
-      if (socket.closed) return gone();
-      logEvent(log, 'stream_failed', { err: error, runId: run.runId });
-      socket.end(projection.interrupt(toPublicError(error)));
-    } finally {
-      unwatch?.();
-      clearTimeout(expiry);
-      this.#leaving.delete(leave);
-      socket.end();
-    }
-    return 'broken';
-  }
-}
-
-function showsLiveText({ dialect, context, live }: Viewer): boolean {
-  return live !== false && (dialect === 'ag-ui' || (dialect === 'orchestrate' && context.view === 'all'));
 }
 
 function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): StreamPosition {
   const more = { ...(from === undefined ? {} : { from }), ...(snapshot === undefined ? {} : { snapshot }) };
   // The end of a run is always shown, even to a client that knows the rest from a snapshot.
   return { after: after === 'now' ? run.lastSeq - (run.ended ? 1 : 0) : after, ...more };
-}
-
-function expire(leave: () => void, inMs: number): NodeJS.Timeout {
-  return setTimeout(leave, Math.min(Math.max(inMs, 0), MAX_TIMER_MS));
 }
