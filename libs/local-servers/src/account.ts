@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** The system account that a server runs as, where it may not run as root. */
+/** The system account of a server that refuses to run as root. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
@@ -14,8 +14,8 @@ function idOf(flag: '-u' | '-g', user: string): number | undefined {
 }
 
 /**
- * PostgreSQL and Prosody refuse to run as root. For root: the account that their packages made.
- * For anybody else: undefined, they run as the caller.
+ * The account for a server that refuses to run as root. For root: the account that its package created. For any other
+ * user: undefined, the server runs as that user.
  */
 export function accountFor(user: 'postgres' | 'prosody'): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -26,7 +26,7 @@ export function accountFor(user: 'postgres' | 'prosody'): Account | undefined {
   return { uid, gid };
 }
 
-/** True where the account can reach the folder: every folder above must let it through. */
+/** True if the account can reach the folder: it may pass through every folder above. */
 function canEnter(folder: string, account: Account): boolean {
   return (
     spawnSync('test', ['-x', folder], { uid: account.uid, gid: account.gid, cwd: '/', timeout: 5_000 }).status === 0
@@ -34,9 +34,9 @@ function canEnter(folder: string, account: Account): boolean {
 }
 
 /**
- * Makes the folder for a server's data, owned by its account, and returns its path: `dir`, or for an account that
- * cannot reach it (a clone under /root) a folder in /var/tmp. A note in `dir` says which, so that it is the same on
- * every start, and a new clone at the same place does not find the data of an old one.
+ * Creates the folder for a server's data, owned by its account, and returns its path: `dir`, or a folder in /var/tmp
+ * for an account that cannot reach `dir` (a clone under /root). A note in `dir` names that folder, so that every start
+ * uses the same one, and a new clone at the same place does not find the data of an old one.
  */
 export function ownedFolder(dir: string, account: Account | undefined): string {
   const wanted = resolve(dir);
@@ -49,7 +49,7 @@ export function ownedFolder(dir: string, account: Account | undefined): string {
   return folder;
 }
 
-/** Where the data of a server is that ownedFolder made at `dir`: there, or where the note says. Makes nothing. */
+/** The folder that ownedFolder created for `dir`: `dir` itself, or the one in the note. Creates nothing. */
 export function dataFolder(dir: string): string {
   const note = join(resolve(dir), 'data-is-in');
   return existsSync(note) ? readFileSync(note, 'utf8').trim() : resolve(dir);
@@ -57,7 +57,7 @@ export function dataFolder(dir: string): string {
 
 function placeElsewhere(note: string): string {
   if (existsSync(note)) return readFileSync(note, 'utf8').trim();
-  // The name is new and the folder made by us alone: /var/tmp is open to everybody.
+  // /var/tmp is open to everybody, so the name must be new and the folder our own.
   const folder = mkdtempSync('/var/tmp/switchyard-');
   writeFileSync(note, `${folder}\n`);
   return folder;

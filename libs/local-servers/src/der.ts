@@ -1,4 +1,4 @@
-/** The few forms of DER (X.690) that a certificate is made of. Pure. */
+/** The DER encodings (X.690) that a certificate needs. Pure. */
 
 function tagged(tag: number, ...contents: readonly Buffer[]): Buffer {
   const content = Buffer.concat(contents);
@@ -21,7 +21,7 @@ export const truth = (value: boolean): Buffer => tagged(0x01, Buffer.from([value
 /** A positive number; `value` begins with a byte below 0x80. */
 export const integer = (value: Buffer): Buffer => tagged(0x02, value);
 
-/** `[number]`, around another value where `constructed`. */
+/** A context-specific tag `[number]`; `constructed` if it wraps another value. */
 export const context = (number: number, content: Buffer, constructed = false): Buffer =>
   tagged(0x80 | (constructed ? 0x20 : 0) | number, content);
 

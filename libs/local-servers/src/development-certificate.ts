@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { createAuthority } from './x509.ts';
 
 /*
- * A certificate for a private server and the authority that it is signed by, made without any program.
+ * A certificate for a private server, and the authority that signs it, made without an external program.
  *
- * - The key of the authority exists only while the certificate is signed. It never signs anything else, so that
- *   trusting the authority in development opens nothing.
- * - The certificate is made once. It is made anew only where it ends within a month, belongs to another domain, or a
- *   file is missing.
+ * - The key of the authority exists only while it signs the certificate. It never signs another one, so trusting the
+ *   authority in development opens nothing.
+ * - The certificate is made once, and again only if it ends within a month, belongs to another domain, or a file is
+ *   missing.
  */
 
 /** Paths of PEM files. */
 export interface DevelopmentCertificate {
-  /** The authority: what clients are told to trust. */
+  /** The authority, which clients are told to trust. */
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
@@ -36,7 +36,7 @@ export function developmentCertificate(dir: string, domain: string, now = Date.n
   return paths;
 }
 
-/** Whether the files are there, belong to this domain and hold for more than a month. */
+/** True if the files exist, belong to this domain and are valid for more than a month. */
 function stillGood(paths: DevelopmentCertificate, domain: string, now: number): boolean {
   if (!Object.values(paths).every((path) => existsSync(path))) return false;
   try {

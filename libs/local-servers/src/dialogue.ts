@@ -15,8 +15,8 @@ function opened(port: number, tls: TalkTls | undefined): Socket {
 }
 
 /**
- * Readiness by a short talk: connects to a loopback port, sends `say` (if any), and is true as soon as what came
- * back contains `hear`. False on a refusal, a close or after `limitMs`.
+ * Checks readiness by a short exchange: connects to a loopback port, sends `say` (if any), and resolves with true as
+ * soon as the answer contains `hear`. False on a refusal, a close or after `limitMs`.
  */
 export function hears(
   port: number,

@@ -7,15 +7,15 @@ import { ServerProcess } from './process.ts';
 import type { ProsodyOptions } from './prosody.ts';
 
 /*
- * A private ejabberd, for tests: the other server that peers of ours run. Its Erlang machine takes part in no
- * cluster: no epmd, no port but the one for clients, nothing of the system's ejabberd is touched.
+ * A private ejabberd for tests: the other XMPP server that operators run. Its Erlang VM joins no cluster: no epmd, no
+ * port except the one for clients, and it touches nothing of the system's ejabberd.
  */
 
 export type EjabberdOptions = ServerOptions &
   Pick<ProsodyOptions, 'domain' | 'users' | 'tls'> & {
-    /** More top-level ejabberd configuration, in YAML. */
+    /** Additional top-level ejabberd configuration, in YAML. */
     readonly config?: string;
-    /** More options of the listener for clients, in YAML flow style: `max_stanza_size: 65536`. */
+    /** Additional options of the listener for clients, in YAML flow style: `max_stanza_size: 65536`. */
     readonly listener?: readonly string[];
   };
 
@@ -23,7 +23,7 @@ export interface EjabberdServer extends LocalServer {
   readonly domain: string;
 }
 
-/** False where the Debian package is missing; tests that need it are skipped then. */
+/** False if the Debian package is missing; tests that need it are then skipped. */
 export function ejabberdIsInstalled(): boolean {
   return TEST_PACKAGES.find(({ name }) => name === 'ejabberd')?.find() !== undefined;
 }
@@ -58,13 +58,13 @@ modules:
 ${options.config ?? ''}`;
 }
 
-/** Makes the accounts of the file, and says that it is done: only then is the server ready. */
+/** Creates the accounts of the file and reports that it is done; the server is ready only then. */
 const ACCOUNTS_THEN_READY = `
 {ok, Accounts} = file:consult("accounts"),
 [case ejabberd_auth:try_register(U, H, P) of ok -> ok; {error, exists} -> ok = ejabberd_auth:set_password(U, H, P) end || {U, H, P} <- Accounts],
 ok = file:write_file("ready", "").`;
 
-/** Starts a private ejabberd. Throws with the tail of its log where it does not come up. */
+/** Starts a private ejabberd. Throws with the end of its log if it does not start. */
 export async function startEjabberd(options: EjabberdOptions): Promise<EjabberdServer> {
   const command = findProgram('erl');
   if (!command || !ejabberdIsInstalled())
@@ -78,7 +78,7 @@ export async function startEjabberd(options: EjabberdOptions): Promise<EjabberdS
     .join('');
   writeFileSync(join(dir, 'accounts'), accounts, { mode: 0o600 });
   const [configuration, ready] = [join(dir, 'ejabberd.yml'), join(dir, 'ready')];
-  // One scheduler that sleeps where there is nothing to do: tests share the machine with it.
+  // One scheduler, without busy waiting: tests share the machine with it.
   const machine = ['-noinput', '+S', '1:1', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none'];
   const { port, process: server } = await startOnPort(
     options,
@@ -126,7 +126,7 @@ export async function startEjabberd(options: EjabberdOptions): Promise<EjabberdS
   };
 }
 
-/** An Erlang binary with these bytes, whatever they are. */
+/** An Erlang binary literal with these bytes. */
 function binary(text: string): string {
   return `<<${[...Buffer.from(text)].join(',')}>>`;
 }

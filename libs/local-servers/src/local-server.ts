@@ -6,47 +6,47 @@ import { freePort } from './ports.ts';
 import type { ServerProcess } from './process.ts';
 import type { StackCertificates } from './stack-certificates.ts';
 
-/** A private server that runs: loopback only, its data in a folder of its own. */
+/** A running private server: loopback only, its data in a folder of its own. */
 export interface LocalServer {
   readonly name: ServerName | 'ejabberd';
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Where its data is: the folder asked for, or the one that its account can reach. */
+  /** The folder of its data: the requested one, or one that its account can reach. */
   readonly dir: string;
   /** The file with its output. */
   readonly log: string;
-  /** Settles when the process ends, with how it ended. */
+  /** Resolves when the process ends, with its exit. */
   readonly exited: Promise<string>;
-  /** Returns when the process is gone. May be called more than once. */
+  /** Resolves when the process is gone. May be called more than once. */
   stop(): Promise<void>;
 }
 
-/** One that lets in nobody without a login. `url` is that of its administrator: for the harness and the doctor. */
+/** A server that requires a login. `url` is the administrator's: for the harness and the doctor. */
 export type GuardedLocalServer = LocalServer & Guarded;
 
 export interface ServerOptions {
-  /** The folder for its data and configuration; made where missing. */
+  /** The folder for its data and configuration; created if missing. */
   readonly dir: string;
-  /** The port to use. Absent: a free one, and another where somebody was quicker. */
+  /** The port to use. Absent: a free one, and another if it was taken meanwhile. */
   readonly port?: number;
   /** The log file; default `<dir>.log`. */
   readonly log?: string;
-  /** `false`: gives up the safety of the data after a power cut for speed. For tests. Default true. */
+  /** `false`: faster, but data may be lost in a power cut. For tests. Default true. */
   readonly durable?: boolean;
 }
 
 export interface GuardedOptions extends ServerOptions {
-  /** The passwords of its logins. Default: its own, kept in its folder. */
+  /** The passwords of its logins. Default: generated ones, kept in its folder. */
   readonly passwords?: Passwords;
-  /** Set: TLS alone, and nobody is answered who shows no certificate of this authority. */
+  /** Set: the server speaks TLS only, and only with clients that present a certificate of this authority. */
   readonly tls?: StackCertificates | undefined;
 }
 
 export const READY_LIMIT_MS = 30_000;
 const PORT_TRIES = 5;
 
-/** Path of a server's binary; the error names the package that brings it. */
+/** The path of a server's binary; the error names the package that contains it. */
 export function binaryOf(name: ServerName): string {
   const server = SERVERS.find((s) => s.name === name);
   const found = server?.find();
@@ -65,8 +65,8 @@ export function logFileOf({ dir, log }: ServerOptions): string {
 }
 
 /**
- * Starts a process and waits until it is ready; one that failed is stopped before the error leaves. Where the port
- * was not asked for and proves taken, tries another.
+ * Starts a process and waits until it is ready. Stops a process that failed before it throws. If a port that the caller
+ * did not choose proves taken, tries another.
  */
 export async function startOnPort(
   options: ServerOptions,

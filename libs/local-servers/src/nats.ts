@@ -13,22 +13,22 @@ import {
 import { ServerProcess } from './process.ts';
 
 export interface NatsOptions extends GuardedOptions {
-  /** The nats-server to run; default: the one that is installed. */
+  /** The nats-server to run. Default: the installed one. */
   readonly binary?: string;
-  /** Logins of watchers beside the one that hears everything: name -> the tenants that each hears. */
+  /** Logins of watchers besides the one that reads everything: name -> the tenants that it may read. */
   readonly watchers?: Watchers;
-  /** More nats-server configuration, beside the permissions. */
+  /** Additional nats-server configuration, besides the permissions. */
   readonly config?: string;
   /**
-   * Why the permissions and logins of the contracts are left out: for tests whose subjects are in no contract, or that
-   * bring permissions of their own in `config`. Nobody else has a reason.
+   * The reason to leave out the permissions and logins of the contracts: only for tests whose subjects are in no
+   * contract, or that bring their own permissions in `config`.
    */
   readonly withoutPermissions?: string;
 }
 
 /**
- * The configuration file of a private nats-server. The limits are bookkeeping, not reserved space: stream sizes
- * are promises against `max_file_store`, and a small disk must not refuse the streams.
+ * The configuration file of a private nats-server. The limits reserve no space: JetStream checks stream sizes against
+ * `max_file_store`, and a small disk must not refuse the streams.
  */
 function natsConfig({ port, storeDir, extra }: { port: number; storeDir: string; extra: string }): string {
   return `server_name: switchyard-${port}
@@ -49,7 +49,7 @@ function tlsBlock(tls: GuardedOptions['tls']): string {
   return `tls { ca_file: ${caFile}, cert_file: ${certFile}, key_file: ${keyFile}, verify: true, timeout: 5 }`;
 }
 
-/** Starts a private nats-server with JetStream. Throws with the tail of its log where it does not come up. */
+/** Starts a private nats-server with JetStream. Throws with the end of its log if it does not start. */
 export async function startNats(options: NatsOptions): Promise<GuardedLocalServer> {
   const command = options.binary ?? binaryOf('nats');
   const dir = resolve(options.dir);

@@ -6,16 +6,16 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The newest nats-server that the product is tried with; the oldest is the one of the system's packages. */
+/** The newest nats-server that the product is tested with. The oldest is the one of the system's packages. */
 export const NEWEST_NATS_VERSION = '2.15.2';
 
 const BUILD_LIMIT_MS = 600_000;
-/** Outlives a clone: it is the same for all, and takes a minute to build. */
+/** Outside of the clone: the build is the same for all clones and takes a minute. */
 const CACHE = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'switchyard');
 
 /**
- * The path of that nats-server: `NATS_SERVER_NEWEST` where it is set, else built once from the Go module proxy and kept.
- * Undefined where there is no Go, or the proxy does not give it: what is tried with it is left out then, and says so.
+ * The path of that nats-server: `NATS_SERVER_NEWEST`, or one that is built once from the Go module proxy. Undefined if
+ * there is no Go or the proxy does not deliver; its tests are then skipped, with a message.
  */
 export async function newestNatsServer(): Promise<string | undefined> {
   const given = process.env['NATS_SERVER_NEWEST'];

@@ -1,11 +1,14 @@
 import { createServer } from 'node:net';
 
-/** Below Linux's ephemeral range, so that no outgoing connection takes a chosen port; above the usual fixed ones. */
+/**
+ * Below Linux's ephemeral range, so that no outgoing connection takes a chosen port; above the ports of common
+ * services.
+ */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const TRIES = 200;
 
-/** True where nothing listens on this loopback port at this moment. */
+/** True if nothing listens on this loopback port now. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
@@ -15,8 +18,8 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 /**
- * A loopback port between 20000 and 32000 that is free now. Somebody may take it before its user binds it:
- * whoever starts a server with it must be ready to try another.
+ * A loopback port between 20000 and 32000 that is free now. Another process may take it first, so the caller must be
+ * ready to try another port.
  */
 export async function freePort(): Promise<number> {
   for (let n = 0; n < TRIES; n++) {

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import type { Account } from './account.ts';
 import type { CertificateFiles, StackCertificates } from './stack-certificates.ts';
 
-/** Nobody is let in without TLS, without a password, or without a certificate that says the name of the login. */
+/** Every login needs TLS, its password, and a certificate with the name of the login. */
 const HBA = `hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-full
 hostssl replication all 127.0.0.1/32 scram-sha-256 clientcert=verify-full
 `;
 
-/** Lays certificates and rules where PostgreSQL's account alone reads them, and answers the settings that name them. */
+/**
+ * Copies certificates and rules to where only PostgreSQL's account can read them, and returns the settings that name
+ * them.
+ */
 export function databaseTls(dir: string, { server }: StackCertificates, account: Account | undefined): string[] {
   const lay = (name: string, make: (path: string) => void): string => {
     const path = join(dir, name);
@@ -28,7 +31,7 @@ export function databaseTls(dir: string, { server }: StackCertificates, account:
   ];
 }
 
-/** What a URL says of TLS, as libpq and the client of Node.js read it. */
+/** The TLS parameters of a URL, for libpq and for the Node.js client. */
 export function tlsQuery({ ca, cert, key }: CertificateFiles): string {
   return new URLSearchParams({ sslmode: 'verify-full', sslrootcert: ca, sslcert: cert, sslkey: key }).toString();
 }

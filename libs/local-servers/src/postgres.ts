@@ -29,15 +29,15 @@ const USER = 'switchyard';
 const INIT_LIMIT_MS = 60_000;
 
 export interface PostgresOptions extends GuardedOptions {
-  /** The database that the URL names; made where missing. Default `switchyard`. */
+  /** The database in the URL; created if missing. Default `switchyard`. */
   readonly database?: string;
-  /** More settings of the server, as `name=value`. */
+  /** Additional settings of the server, as `name=value`. */
   readonly settings?: readonly string[];
 }
 
 /**
- * Makes the cluster where there is none and returns its superuser's password. Every other account of the machine
- * can reach a loopback port, so there is always a password; it lies beside the data, readable by its owner only.
+ * Creates the cluster if there is none, and returns its superuser's password. There is always a password, because every
+ * account of the machine can reach a loopback port; the password lies beside the data, readable by its owner only.
  */
 async function ensureCluster(bin: string, dir: string, account: Account | undefined): Promise<string> {
   const passwordFile = join(dir, 'password');
@@ -45,7 +45,7 @@ async function ensureCluster(bin: string, dir: string, account: Account | undefi
   if (existsSync(join(data, 'PG_VERSION')) && existsSync(passwordFile))
     return readFileSync(passwordFile, 'utf8').trim();
   const password = randomBytes(18).toString('base64url');
-  // An initdb that was interrupted leaves a folder that the next one would refuse.
+  // An interrupted initdb leaves a folder that the next one would refuse.
   rmSync(data, { recursive: true, force: true });
   const unfinished = `${passwordFile}.new`;
   writeFileSync(unfinished, `${password}\n`, { mode: 0o600 });
@@ -80,7 +80,7 @@ async function ensureDatabase(urlOf: (database: string) => string, database: str
   });
 }
 
-/** Arguments of the server. Sockets in the file system are off: their folder is shared with every other PostgreSQL. */
+/** Arguments of the server. No sockets in the file system: every other PostgreSQL shares their folder. */
 function serverArgs(data: string, port: number, durable: boolean, more: readonly string[] = []): string[] {
   const settings = [
     'listen_addresses=127.0.0.1',
@@ -93,9 +93,9 @@ function serverArgs(data: string, port: number, durable: boolean, more: readonly
 }
 
 /**
- * Starts a private PostgreSQL with a database in it; the URL is its superuser's, who migrates. Each app that owns tables
- * has a login, which may do something once the migrations ran. `durable` (the default) keeps fsync on. Throws with the
- * tail of its log where it does not come up.
+ * Starts a private PostgreSQL with a database. The URL is its superuser's, who migrates. Each app that owns tables has
+ * a login, which has rights once the migrations ran. `durable` (the default) keeps fsync on. Throws with the end of its
+ * log if it does not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<GuardedLocalServer> {
   const bin = binaryOf('postgres');
@@ -122,7 +122,7 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
         cwd: dir,
         log,
         account,
-        stopSignal: 'SIGINT', // PostgreSQL's fast shutdown: ends sessions, loses nothing.
+        stopSignal: 'SIGINT', // PostgreSQL's fast shutdown: ends sessions, loses no commit
       }),
     (on) => withClient(urlOf(on)('postgres'), async (client) => Boolean(await client.query('select 1'))),
   );
@@ -150,8 +150,8 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
 }
 
 /**
- * Makes logins on a server, or sets their passwords where they are there, and the roles that they are members of: the
- * migrations give those their rights, before or after. Nobody else may connect to the database. `url` is a superuser's.
+ * Creates logins on a server, or resets their passwords, and the roles that they are members of; the migrations give
+ * rights to those roles, before or after. Nobody else may connect to the database. `url` is a superuser's.
  */
 export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]): Promise<void> {
   const passwords = new Map(logins.map(({ login, password }) => [login, password]));

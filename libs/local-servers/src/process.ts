@@ -6,9 +6,9 @@ import type { Account } from './account.ts';
 /*
  * One server process. Guarantees:
  * - The server process leads its own process group and belongs to no terminal: Ctrl-C in a shell does not reach it.
- * - stop() returns when the process is gone: it is asked politely first, and killed with its group after the limit.
- * - An error about the process carries the tail of its log.
- * - The process sees nothing of our environment but what every program needs, unless the caller says what it gets.
+ * - stop() resolves when the process is gone. It asks first, and kills the whole process group after the limit.
+ * - An error about the process contains the end of its log.
+ * - Of our environment the process gets only what every program needs, unless the caller gives it an environment.
  * - Other accounts cannot read what the process writes, its log included.
  */
 
@@ -17,18 +17,18 @@ export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** The file that gets stdout and stderr; appended. */
+  /** The file for stdout and stderr; output is appended. */
   readonly log: string;
   readonly account?: Account | undefined;
   readonly stopSignal: NodeJS.Signals;
-  /** Its whole environment. Absent: of ours only what every program needs. */
+  /** Its whole environment. Absent: what every program needs of ours. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
 const STOP_LIMIT_MS = 10_000;
 const TAIL_CHARACTERS = 2_000;
 
-/** The last part of a log file, for error messages; empty where there is none. */
+/** The end of a log file, for error messages; empty if there is none. */
 export function logTail(file: string, characters = TAIL_CHARACTERS): string {
   try {
     return readFileSync(file, 'utf8').slice(-characters).trim();
@@ -38,8 +38,8 @@ export function logTail(file: string, characters = TAIL_CHARACTERS): string {
 }
 
 /**
- * When a process started, in clock ticks since boot: together with the pid it names one process for good, while
- * a pid alone is reused. Undefined where it is gone, a zombie, or the system has no /proc.
+ * The start time of a process, in clock ticks since boot. With the pid it identifies one process for good, while a pid
+ * alone is reused. Undefined if the process is gone or a zombie, or the system has no /proc.
  */
 export function processStartTime(pid: number): string | undefined {
   try {
@@ -56,17 +56,17 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // Already gone: that is what was wanted.
+    // The process is already gone, as wanted.
   }
 }
 
-/** What a server gets of our environment: where programs are, language and clock. Nothing that could be a secret. */
+/** The variables that a server gets of our environment: search path, language and time zone. None can be a secret. */
 export function serverEnvironment(given: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const needed = /^(PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR)$/;
   return Object.fromEntries(Object.entries(given).filter(([name]) => needed.test(name)));
 }
 
-/** Runs `work` under a umask that leaves nothing to other accounts, and puts the old one back. */
+/** Runs `work` with a umask that gives other accounts no rights, and restores the umask. */
 function unseen<T>(work: () => T): T {
   const before = process.umask(0o077);
   try {
@@ -113,17 +113,17 @@ export class ServerProcess {
     this.#child.unref();
   }
 
-  /** How it ended; undefined while it runs. */
+  /** Its exit; undefined while it runs. */
   get ended(): string | undefined {
     return this.#end;
   }
 
-  /** What this process (not an earlier one) wrote to its log, the end of it. */
+  /** The end of what this process (not an earlier one) wrote to its log. */
   get tail(): string {
     return logTail(this.#options.log, Infinity).slice(this.#logStart).slice(-TAIL_CHARACTERS).trim();
   }
 
-  /** Waits until `answers` is true. Throws, with the tail of the log, where the process ends or the limit passes first. */
+  /** Waits until `answers` is true. Throws with the end of the log if the process ends or the limit passes first. */
   async waitUntilReady(answers: () => Promise<boolean>, limitMs: number): Promise<void> {
     const deadline = Date.now() + limitMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 150)) {

@@ -6,15 +6,15 @@ import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort 
 import { ServerProcess } from './process.ts';
 
 export interface ProsodyOptions extends ServerOptions {
-  /** The one domain it serves. Default `localhost`. */
+  /** The domain that it serves. Default `localhost`. */
   readonly domain?: string;
-  /** Accounts to make: local part -> password. */
+  /** Accounts to create: local part -> password. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Paths of a certificate and its key, which the caller can read: STARTTLS is then offered and required. */
+  /** Paths of a certificate and its key, which the caller can read. Set: Prosody offers and requires STARTTLS. */
   readonly tls?: { readonly certificate: string; readonly key: string };
-  /** Modules beside those that are always there. */
+  /** Modules besides the default ones. */
   readonly modules?: readonly string[];
-  /** More Prosody configuration, before the virtual host. */
+  /** Additional Prosody configuration, before the virtual host. */
   readonly config?: string;
 }
 
@@ -56,13 +56,13 @@ allow_registration = false
 network_settings = { nagle = false }
 ${security}
 log = { info = "*console" }`.split('\n');
-  // None is set twice: where its path is long, Prosody breaks when it wants to warn of that.
+  // No path is set twice: Prosody crashes when it warns of a duplicate with a long path.
   const config = options.config ?? '';
   const own = settings.filter((line) => !`\n${config}`.includes(`\n${line.split(' ', 1)[0]} =`));
   return `${own.join('\n')}\n${config}\nVirtualHost ${lua(at.domain)}\n`;
 }
 
-/** Starts a private Prosody. Throws with the tail of its log where it does not come up. */
+/** Starts a private Prosody. Throws with the end of its log if it does not start. */
 export async function startProsody(options: ProsodyOptions): Promise<ProsodyServer> {
   const command = binaryOf('prosody');
   const account = accountFor('prosody');
@@ -79,7 +79,7 @@ export async function startProsody(options: ProsodyOptions): Promise<ProsodyServ
     ownFile(join(accounts, `${storeName(user)}.dat`), `return {\n\t["password"] = ${lua(password)};\n};\n`);
   }
 
-  // Copied to where its account can read them, and nobody else.
+  // Copied to where only its account can read them.
   const tls = options.tls && { certificate: join(dir, 'server.pem'), key: join(dir, 'server.key') };
   if (options.tls && tls) {
     ownFile(tls.certificate, readFileSync(options.tls.certificate, 'utf8'));

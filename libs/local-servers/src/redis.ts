@@ -12,7 +12,9 @@ import {
 } from './local-server.ts';
 import { ServerProcess } from './process.ts';
 
-/** The configuration file of a private Redis: every change on disk, no snapshots, and nobody without a login. */
+/**
+ * The configuration file of a private Redis: every change goes to disk, no snapshots, and every client needs a login.
+ */
 function redisConfig(
   at: { port: number; dir: string; durable: boolean; tls: GuardedOptions['tls'] },
   users: readonly string[],
@@ -36,7 +38,7 @@ function listening({ port, tls }: { port: number; tls: GuardedOptions['tls'] }):
   return ['port 0', `tls-port ${port}`, 'tls-auth-clients yes', ...files];
 }
 
-/** Starts a private Redis. Throws with the tail of its log where it does not come up. */
+/** Starts a private Redis. Throws with the end of its log if it does not start. */
 export async function startRedis(options: GuardedOptions): Promise<GuardedLocalServer> {
   const command = binaryOf('redis');
   const dir = resolve(options.dir);

@@ -22,11 +22,11 @@ import { stackCertificates } from './stack-certificates.ts';
 
 /*
  * Servers for one test suite. Guarantees:
- * - All servers start, or none is left running and the error says which failed.
- * - Where the caller dies without stop(), a watcher ends the servers and removes their data within seconds.
- * - Without a folder of the caller's own, nothing of the servers is left after stop().
- * - The servers let in the same logins as the servers of a running stack, with the same rights: what a service may not
- *   do there fails here.
+ * - All servers start, or none stays running and the error names the one that failed.
+ * - If the caller dies without stop(), a watcher process ends the servers and removes their data within seconds.
+ * - After stop() nothing of the servers is left, unless the caller gave a folder.
+ * - The servers have the same logins with the same rights as those of a running stack: an operation that a service may
+ *   not do there fails here.
  */
 
 interface Kinds {
@@ -38,27 +38,27 @@ interface Kinds {
 }
 export type Servers<K extends keyof Kinds> = Pick<Kinds, K> & {
   readonly dir: string;
-  /** For a server that a test starts again. */
+  /** For a server that a test restarts. */
   readonly passwords: Passwords;
-  /** The variables by which an app reaches those of these servers that it uses, as itself. */
+  /** The environment variables with which an app reaches these servers, with its own logins. */
   accessOf(app: AppName): ServiceAccess & Record<string, string>;
-  /** What `connectBus` needs to speak on the bus as an app, or as a person. */
+  /** The options with which `connectBus` logs in to the bus as an app or as a person. */
   busOf<A extends BusLogin>(app: A): BusAccess<A>;
   stop(): Promise<void>;
 };
 
 export interface StartServersOptions {
-  /** Where their data lives. Absent: a temporary folder that stop() removes. */
+  /** The folder of their data. Absent: a temporary folder that stop() removes. */
   readonly dir?: string;
-  /** Default false: fast, and safe against everything but a power cut. */
+  /** Default false: fast, and safe except in a power cut. */
   readonly durable?: boolean;
-  /** Default false. True: NATS, PostgreSQL and Redis speak TLS alone, with those who show a certificate. */
+  /** Default false. True: NATS, PostgreSQL and Redis speak TLS only, with clients that present a certificate. */
   readonly tls?: boolean;
   /** Accounts for Prosody and ejabberd. */
   readonly users?: Readonly<Record<string, string>>;
 }
 
-/** Ends the process groups and removes the folder once our end of the pipe closes without "done" having been said. */
+/** Ends the process groups and removes the folder when our end of the pipe closes without "done". */
 const WATCHER = `
 read -r word; [ "$word" = done ] && exit 0
 folder=$1; shift
@@ -79,12 +79,13 @@ function watchOver(pids: readonly number[], folderToRemove: string): () => void 
   return () => watcher.stdin.end('done\n');
 }
 
-/** Who asks, where a test asks as an operator. */
+/** The person who asks, if a test asks as an operator. */
 const PERSON = 'tester';
 
 /**
- * Starts private servers at once, e.g. `const servers = await startServers(['nats', 'postgres'])`. An app under test gets
- * `servers.accessOf('audit')`; `servers.nats.urlFor('audit')` is one of its URLs, `servers.nats.url` the administrator's. Call `servers.stop()` in `afterAll`.
+ * Starts private servers in parallel, e.g. `const servers = await startServers(['nats', 'postgres'])`. An app under
+ * test gets `servers.accessOf('audit')`; `servers.nats.urlFor('audit')` is one of its URLs, `servers.nats.url` the
+ * administrator's. Call `servers.stop()` in `afterAll`.
  */
 export async function startServers<const K extends keyof Kinds>(
   which: readonly K[],
@@ -92,7 +93,7 @@ export async function startServers<const K extends keyof Kinds>(
 ): Promise<Servers<K>> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'switchyard-test-'));
   mkdirSync(dir, { recursive: true });
-  // PostgreSQL and Prosody may run under accounts of their own, which must be able to pass through.
+  // PostgreSQL and Prosody may run under accounts of their own, which must be able to enter.
   if (!options.dir) chmodSync(dir, 0o711);
   const passwords = new Passwords(join(dir, 'logins'));
   const tls = options.tls ? stackCertificates(join(dir, 'tls')) : undefined;

@@ -6,14 +6,14 @@ import { DATABASE_ROLES, databaseLogin } from './access/logins.ts';
 import { type Authority, createAuthority } from './x509.ts';
 
 /*
- * The certificates of one private stack: one for each server and one for each that logs in. Guarantees:
+ * The certificates of one private stack: one for each server and one for each login. Guarantees:
  * - The key of the authority exists only while the certificates are signed.
- * - The certificates are made together, and made anew together, where one is missing or ends within a month.
- * - Each certificate says its own name, which for PostgreSQL is the name of its login.
- * - Other accounts can read none of the keys.
+ * - The certificates are made together, and renewed together if one is missing or ends within a month.
+ * - Each certificate carries its own name; for PostgreSQL that is the name of its login.
+ * - Other accounts cannot read the keys.
  */
 
-/** Paths of PEM files, all three always there. */
+/** Paths of PEM files; all three always exist. */
 export interface CertificateFiles {
   readonly ca: string;
   readonly cert: string;
@@ -21,9 +21,9 @@ export interface CertificateFiles {
 }
 
 export interface StackCertificates {
-  /** What the servers show and by whom they know their clients. */
+  /** The certificate of a server, and the authority of its clients. */
   readonly server: CertificateFiles;
-  /** Of an app or a person; of the administrator for anybody else. */
+  /** The certificate of an app or a person; any other name gets the administrator's. */
   of(who: string): CertificateFiles;
 }
 
@@ -34,7 +34,7 @@ const OWNER = 'switchyard';
 const SERVER = 'server';
 const CLIENTS: readonly string[] = [...APPS, 'operator', 'watcher', ADMINISTRATOR];
 
-/** The name that a client's certificate says; for PostgreSQL the name of its login. */
+/** The name in a client's certificate; for PostgreSQL the name of its login. */
 function nameOf(client: string): string {
   if (client === ADMINISTRATOR) return OWNER;
   const role = (DATABASE_ROLES as Readonly<Record<string, string>>)[client];
@@ -47,7 +47,7 @@ const filesIn = (dir: string, who: string): CertificateFiles => ({
   key: join(dir, `${who}.key`),
 });
 
-/** The certificates in `dir`, made where there are none that will do. */
+/** The certificates in `dir`, made if there are no valid ones. */
 export function stackCertificates(dir: string, now = Date.now()): StackCertificates {
   if (![SERVER, ...CLIENTS].every((who) => isGood(filesIn(dir, who), now))) issueCertificates(dir, { now });
   return {
@@ -56,7 +56,7 @@ export function stackCertificates(dir: string, now = Date.now()): StackCertifica
   };
 }
 
-/** Whether all files are there, belong together and hold for more than a month. */
+/** True if all files exist, belong together and are valid for more than a month. */
 function isGood({ ca, cert, key }: CertificateFiles, now: number): boolean {
   try {
     const [authority, own] = [ca, cert].map((file) => new X509Certificate(readFileSync(file)));
@@ -66,7 +66,7 @@ function isGood({ ca, cert, key }: CertificateFiles, now: number): boolean {
   }
 }
 
-/** Makes all of them anew. `authority`: one that others know already, where certificates are changed while they are used. */
+/** Makes all certificates anew. `authority`: an existing authority, to renew certificates while they are in use. */
 export function issueCertificates(dir: string, { authority = newAuthority(), now = Date.now() } = {}): Authority {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   write(join(dir, 'ca.pem'), authority.certificate);
@@ -83,7 +83,7 @@ export function issueCertificates(dir: string, { authority = newAuthority(), now
 
 export const newAuthority = (): Authority => createAuthority({ name: 'Switchyard private stack', days: VALID_DAYS });
 
-/** A reader sees the old or the new text, never a part. */
+/** A reader sees the old or the new text, never a mixture. */
 function write(file: string, text: string): void {
   const unfinished = `${file}.new`;
   rmSync(unfinished, { force: true });

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { bitString, bytes, context, integer, oid, sequence, set, text, time, truth } from './der.ts';
 
-/* Certificates of X.509, made without any program: of an authority and of what it vouches for. */
+/* X.509 certificates, made without an external program: of an authority and of those that it vouches for. */
 
 const DAY_MS = 86_400_000;
 const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
@@ -10,28 +10,28 @@ const KEY_USAGE = '2.5.29.15';
 const ALTERNATIVE_NAMES = '2.5.29.17';
 const BASIC_CONSTRAINTS = '2.5.29.19';
 const EXTENDED_KEY_USAGE = '2.5.29.37';
-/** What a certificate may be used for. */
+/** The permitted use of a certificate. */
 const USES = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 // keyCertSign; digitalSignature
 const [MAY_ONLY_SIGN, MAY_ONLY_SPEAK] = [Buffer.from('03020204', 'hex'), Buffer.from('03020780', 'hex')];
 
 export interface IssueOptions {
-  /** The common name: for a client who it is. */
+  /** The common name: for a client its login. */
   readonly name: string;
   readonly uses: readonly (keyof typeof USES)[];
-  /** Names of hosts, and addresses of IP version 4. */
+  /** Host names and IPv4 addresses. */
   readonly hosts?: readonly string[];
   readonly days: number;
   readonly now?: number;
 }
 
-/** As PEM. */
+/** In PEM form. */
 export interface Issued {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** An authority that lives as long as this object: its key is written nowhere. */
+/** An authority that lives as long as this object: its key is never written to a file. */
 export interface Authority {
   readonly certificate: string;
   issue(options: IssueOptions): Issued;
@@ -67,7 +67,7 @@ export function createAuthority(options: {
   };
 }
 
-/** RFC 5280 §4.2.1.6: an address, or the name of a host. */
+/** RFC 5280 §4.2.1.6: an address or a host name. */
 function alternative(host: string): Buffer {
   const isAddress = /^\d+(\.\d+){3}$/.test(host);
   return isAddress ? context(7, Buffer.from(host.split('.').map(Number))) : context(2, Buffer.from(host, 'latin1'));

@@ -4,17 +4,17 @@ import type { Guarded } from './guarded.ts';
 
 export type BusLogin = AppName | 'operator' | 'watcher';
 
-/** What `connectBus` needs to speak on the bus as an app, or as a person. */
+/** The options with which `connectBus` logs in to the bus as an app or as a person. */
 export interface BusAccess<A extends BusLogin> {
   readonly url: string;
   readonly app: A;
   readonly trust: readonly BusKey[];
-  /** Who the operator is. */
+  /** The person who asks. */
   readonly person?: string;
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
-/** A watcher hears and asks nothing, so it has no keys. */
+/** A watcher only listens, so it has no keys. */
 export function busAccess<A extends BusLogin>(app: A, nats: Guarded, keys: BusKeys, person: string): BusAccess<A> {
   const url = nats.urlFor(app);
   const tls = nats.tlsFor ? { tls: nats.tlsFor(app) } : {};

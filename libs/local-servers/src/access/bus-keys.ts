@@ -1,20 +1,20 @@
 import type { AppName, BusKey } from '@switchyard/contracts';
 import type { Passwords } from './passwords.ts';
 
-/** The name of the secret that every key of the stack is derived from. */
+/** The name of the secret from which every key of the stack is derived. */
 const ROOT = 'bus.root';
 
-/** The keys with which questions on the bus are signed and checked: for each service those of its own pairs. */
+/** The keys that sign and check requests on the bus. Each service gets the keys of its own pairs only. */
 export interface BusKeys {
-  /** As a service takes them from its environment. */
+  /** The keys as environment variables of a service. */
   of(app: AppName): { readonly BUS_KEYS: string };
   ofOperator(person: string): { readonly BUS_KEYS: string };
   read(text: string): readonly BusKey[];
 }
 
 /**
- * The keys of a stack. The contracts are loaded here: most calls of the command line need none, and somebody waits for
- * each.
+ * The keys of a stack. The contracts are loaded here and not at the start, because most commands need no key and a user
+ * waits for each command.
  */
 export async function loadBusKeys(passwords: Pick<Passwords, 'of'>): Promise<BusKeys> {
   const { busKeysFor, busKeysForOperator, parseBusKeys } = await import('@switchyard/contracts');

@@ -1,14 +1,14 @@
 import { DATABASE_ROLES, databaseLogin, passwordName } from './logins.ts';
 import type { Passwords } from './passwords.ts';
 
-/** A login of one app: a member of its role, and nothing else. */
+/** A login of one app: a member of its role, without further rights. */
 export interface DatabaseLogin {
   readonly login: string;
   readonly password: string;
   readonly memberOf: string;
 }
 
-/** The logins on PostgreSQL. What their roles may do is for the migrations to say. */
+/** The logins on PostgreSQL. The migrations decide what their roles may do. */
 export function databaseLogins(passwords: Pick<Passwords, 'of'>): DatabaseLogin[] {
   return Object.values(DATABASE_ROLES).map((memberOf) => {
     const login = databaseLogin(memberOf);
@@ -16,10 +16,13 @@ export function databaseLogins(passwords: Pick<Passwords, 'of'>): DatabaseLogin[
   });
 }
 
-/** Sessions at a time. All logins together leave some to the owner, who migrates and mends. */
+/** The limit of sessions at the same time. All logins together leave some to the owner, who migrates and repairs. */
 export const DATABASE_SESSIONS = { server: 200, login: 60 } as const;
 
-/** Settings of a login's sessions. The first two it may change for itself; the pools of the services set shorter ones. */
+/**
+ * Settings of a login's sessions. The login may change the first two for itself; the pools of the services set shorter
+ * ones.
+ */
 export const DATABASE_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '60s',
   idle_in_transaction_session_timeout: '60s',
@@ -27,27 +30,27 @@ export const DATABASE_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What everybody may do in a database of PostgreSQL by default and no service needs: hold locks that others wait for,
- * keep files in it, and write to its log of changes.
+ * Rights that PostgreSQL gives to everybody by default and no service needs: to hold locks that others wait for, to
+ * keep files in the database, and to write to its WAL.
  */
 const TAKEN_FUNCTIONS = `p.proname in ('lo_create', 'lo_creat', 'lo_from_bytea', 'pg_logical_emit_message')
       or p.proname ~ '^pg_(try_)?advisory_'`;
-/** Databases that every server has: a login has no business there. */
+/** Databases that every server has. A login may not connect to them. */
 const OTHER_DATABASES = ['postgres', 'template1'];
 
 interface HowToWrite {
-  /** As an identifier of SQL. */
+  /** Quotes an SQL identifier. */
   readonly database: string;
   identifier(name: string): string;
   literal(text: string): string;
-  /** As a literal of SQL. */
+  /** Quotes an SQL literal. */
   passwordOf(login: string): string;
 }
 
 /**
- * The statements of a superuser that make the logins, or set them again where they are there, and that take from
- * everybody else what PostgreSQL gives to all. May be run as often as one likes; what a login changed about itself (its
- * password, its settings, whom it made a member of itself) does not outlive them.
+ * The statements with which a superuser creates the logins, or resets existing ones, and revokes from everybody else
+ * what PostgreSQL grants to all. They may run as often as needed; they undo what a login changed about itself (its
+ * password, its settings, the members of its role).
  */
 export function loginStatements(
   logins: readonly Omit<DatabaseLogin, 'password'>[],

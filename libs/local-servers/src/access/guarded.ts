@@ -4,15 +4,15 @@ import { natsLogins } from './nats-access.ts';
 import type { Passwords } from './passwords.ts';
 import { redisLogins } from './redis-access.ts';
 
-/** A server that lets in nobody without a login, and the URL of it for each. */
+/** A server that requires a login, with a URL for each login. */
 export interface Guarded {
-  /** The URL for an app, or for another login of the server. Throws where it has none. */
+  /** The URL for an app, or for another login of the server. Throws if the server has no such login. */
   urlFor(app: string): string;
-  /** The certificate that an app shows there; absent: the server speaks without TLS. */
+  /** The certificate that an app presents to the server; absent: the server speaks without TLS. */
   tlsFor?(app: string): { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
-/** The server at `url`, with the logins that every stack has, and `more` of this one. */
+/** The server at `url`, with the logins of every stack and the additional logins in `more`. */
 export function guarded(
   server: GuardedServer,
   url: string,

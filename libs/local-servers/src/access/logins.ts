@@ -3,13 +3,13 @@ import type { AppName } from '@switchyard/contracts';
 /*
  * Which login each service has on each server. Guarantees:
  * - A service logs in as itself, with a password of its own on each server.
- * - A service that has no business on a server has no login there.
+ * - A service has no login on a server that it does not use.
  */
 
-/** The servers that let in nobody without a login. */
+/** The servers that require a login. */
 export type GuardedServer = 'nats' | 'postgres' | 'redis';
 
-/** The login with every right, for whoever keeps a server: the harness, and the doctor. On PostgreSQL it is the owner. */
+/** The login with every right, for the harness and the doctor. On PostgreSQL it is the owner. */
 export const ADMIN = 'admin';
 
 /** The apps that own tables, and the role that the migrations give each. */
@@ -19,20 +19,20 @@ export const DATABASE_ROLES: Readonly<Partial<Record<AppName, string>>> = {
   audit: 'switchyard_audit',
 };
 
-/** The login of a role. It is a member of it, and nothing else. */
+/** The login of a role: a member of it, without further rights. */
 export const databaseLogin = (role: string): string => `${role}_login`;
 
 /** The name of a login's password. */
 export const passwordName = (server: GuardedServer, login: string): string => `${server}.${login}`;
 
-/** The login of an app, or of a person (`operator`), on a server; undefined where it has none. */
+/** The login of an app, or of a person (`operator`), on a server; undefined if it has none. */
 export function loginOf(server: GuardedServer, app: string, logins: readonly string[]): string | undefined {
   const role = DATABASE_ROLES[app as AppName];
   const login = server === 'postgres' ? role && databaseLogin(role) : app;
   return login !== undefined && logins.includes(login) ? login : undefined;
 }
 
-/** The same server as another login sees it. */
+/** The URL of the same server for another login. */
 export function asLogin(url: string, login: string, password: string): string {
   const own = new URL(url);
   own.username = login;

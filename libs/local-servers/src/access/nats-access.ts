@@ -3,12 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { ADMIN, passwordName } from './logins.ts';
 import type { Passwords } from './passwords.ts';
 
-/* Who may log in to NATS, and what each may say and hear there: the generated permissions, as production includes them. */
+/*
+ * Who may log in to NATS, and which subjects each login may publish and subscribe to: the generated permissions, as
+ * production includes them.
+ */
 
 const GENERATED = fileURLToPath(new URL('../../../../infra/nats/permissions.conf', import.meta.url));
 const LOGIN = /user: "([^"]+)", password: \$NATS_[A-Z0-9_]+_PASSWORD/g;
 
-/** The text that `npm run gen` made of the contracts. */
+/** The permissions that `npm run gen` wrote from the contracts. */
 export function generatedPermissions(): string {
   return readFileSync(GENERATED, 'utf8');
 }
@@ -19,8 +22,8 @@ export function natsLogins(permissions = generatedPermissions()): string[] {
 }
 
 /**
- * The `authorization` block for nats-server: the permissions with real passwords, and one login more, with every right,
- * for whoever keeps the server. Nobody enters without a login.
+ * The `authorization` block for nats-server: the permissions with real passwords, and one more login with every right
+ * for the operator of the server. Nobody enters without a login.
  */
 export function natsAuthorization(
   passwords: Pick<Passwords, 'of'>,
@@ -40,21 +43,21 @@ export function natsAuthorization(
   return filled.replace('users: [', `users: [\n    ${users.join('\n    ')}`);
 }
 
-/** A login that not every stack has, with its permissions as nats-server reads them. */
+/** An additional login of one stack, with its permissions in the syntax of nats-server. */
 export interface NatsLogin {
   readonly login: string;
   readonly permissions: string;
 }
 
-/** Name of a login -> the tenants whose runs it hears; `all`: every tenant, and what happens outside of runs. */
+/** Name of a login -> the tenants whose runs it may read; `all`: every tenant, and the system events. */
 export type Watchers = Readonly<Record<string, 'all' | readonly string[]>>;
 
 const WATCHER_NAME = /^watcher-[a-z0-9-]{1,48}$/;
 
-/** The logins of these watchers. Throws a message for people where a name or a tenant cannot be one. */
+/** The logins of these watchers. Throws a message for the user if a name or a tenant is invalid. */
 export async function watcherLogins(watchers: Watchers): Promise<NatsLogin[]> {
   if (Object.keys(watchers).length === 0) return [];
-  // Loaded here: most calls of the command line need none of it, and somebody waits for each.
+  // Loaded here, because most commands need no login of a watcher and a user waits for each command.
   const { ID_PATTERN, inboxPrefix, natsPermissions, watcherPermissions } = await import('@switchyard/contracts');
   return Object.entries(watchers).map(([login, tenants]) => {
     if (!WATCHER_NAME.test(login))

@@ -6,8 +6,8 @@ import { z } from 'zod';
 const Known = z.record(z.string(), z.string());
 
 /**
- * The passwords of one stack: each is made once, and kept in a file that its owner alone reads, in a folder that nobody
- * else enters. Whoever starts the servers again with the same folder finds the same passwords.
+ * The passwords of one stack. Each is generated once and kept in a file that only its owner can read, in a folder that
+ * nobody else can enter. A later start with the same folder finds the same passwords.
  */
 export class Passwords {
   readonly #folder: string;
@@ -18,7 +18,10 @@ export class Passwords {
     this.#file = join(folder, 'passwords.json');
   }
 
-  /** The password with this name, made where there is none. Throws where those there are cannot be read: none is lost. */
+  /**
+   * The password with this name, generated if it is missing. Throws if the file exists but cannot be read, so that no
+   * password is lost.
+   */
   of(name: string): string {
     const known = this.#read();
     const password = known[name] ?? randomBytes(24).toString('hex');
@@ -26,7 +29,7 @@ export class Passwords {
     return password;
   }
 
-  /** The password with this name; undefined where nobody has made one, or it cannot be read. Writes nothing. */
+  /** The password with this name; undefined if there is none or the file cannot be read. Writes nothing. */
   known(name: string): string | undefined {
     try {
       return this.#read()[name];
@@ -40,7 +43,7 @@ export class Passwords {
     return Known.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
   }
 
-  /** A reader sees the old or the new text, never a part. */
+  /** A reader sees the old or the new text, never a mixture. */
   #write(passwords: Record<string, string>): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     chmodSync(this.#folder, 0o700);

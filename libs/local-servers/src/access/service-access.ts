@@ -3,13 +3,13 @@ import type { Guarded } from './guarded.ts';
 import { DATABASE_ROLES, type GuardedServer } from './logins.ts';
 import { REDIS_RIGHTS } from './redis-access.ts';
 
-/** What a service of every stack is started with, whoever starts it: the quick start, a test, a benchmark. */
+/** The settings of every service, in the quick start, in tests and in benchmarks. */
 export const LOG_LEVEL = 'info';
 
 /**
- * A young generation of at most 16 MB for each service. With 4 MB a run costs a sixth more CPU at 64 at once, because
- * what lives for the time of a run is copied again and again; at rest the young generation is small either way. Infra's
- * Dockerfile says the same.
+ * At most 16 MB of young generation for each service. With 4 MB a run costs a sixth more CPU when 64 run at once,
+ * because the garbage collector copies objects that live as long as a run again and again; an idle service keeps the
+ * young generation small either way. The Dockerfile in infra sets the same.
  */
 export const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=16'] as const;
 
@@ -22,7 +22,7 @@ export interface ServiceAccess {
   readonly BUS_KEYS?: string;
 }
 
-/** The variables by which one service reaches the servers that run, as itself. Pure. */
+/** The environment variables with which a service reaches the running servers, with its own logins. Pure. */
 export function serviceAccess(
   app: AppName,
   servers: Readonly<Partial<Record<GuardedServer, Guarded>>>,

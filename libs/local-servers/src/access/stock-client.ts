@@ -1,6 +1,6 @@
 /**
- * What a stock NATS client takes to log in with a URL; the library does not read logins out of URLs. Answers are let
- * through to the inboxes of those that may ask: `inbox` says whose, where the login is not one of them.
+ * The options with which a stock NATS client logs in with a URL; the library does not read logins out of URLs. The
+ * permissions allow answers only to the inboxes of known apps: `inbox` is the app to name if the login is none of them.
  */
 export function stockClient(
   url: string,

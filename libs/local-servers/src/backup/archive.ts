@@ -10,9 +10,9 @@ import { serverEnvironment } from '../process.ts';
 import { type BackupManifest, digestOf, readManifest, UnusableBackup } from './manifest.ts';
 
 /*
- * The file of a backup: a tar, compressed by gzip, that stock programs read. Guarantees:
+ * The file of a backup: a tar compressed with gzip, which standard programs can read. Guarantees:
  * - The file appears under its name only when it is complete and on the disk; other accounts cannot read it.
- * - A file that is cut, damaged or no backup is refused by its name, before anything of it is used.
+ * - A truncated or damaged file, or one that is no backup, is refused with its name before any of its content is used.
  */
 
 export const MANIFEST = 'manifest.json';
@@ -38,7 +38,7 @@ function tar(args: readonly string[]): Tar {
       code === 0 ? resolve() : reject(new Error(said.trim() || `tar ended with exit code ${code}`)),
     );
   });
-  done.catch(() => undefined); // Whoever waits for the pipeline hears of it there first.
+  done.catch(() => undefined); // The pipeline reports the same error to its caller.
   child.stdin.on('error', () => undefined);
   return { stdout: child.stdout, stdin: child.stdin, done };
 }
@@ -52,7 +52,7 @@ function counting(onChunk: (chunk: Buffer) => void): Transform {
   });
 }
 
-/** Packs `names` of `folder` into `file`, in this order, and answers its size and SHA-256. */
+/** Packs `names` of `folder` into `file`, in this order, and returns its size and SHA-256. */
 export async function pack(
   folder: string,
   names: readonly string[],
@@ -91,7 +91,7 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** Unpacks `file` into `folder`, which is there and empty. Nobody's ownership and rights are taken from it. */
+/** Unpacks `file` into the existing, empty `folder`. Owners and rights in the archive are ignored. */
 export async function unpack(file: string, folder: string, onBytes: OnBytes): Promise<void> {
   const unpacking = tar(['-C', folder, '--no-same-owner', '--no-same-permissions', '-xf', '-']);
   try {
@@ -111,11 +111,14 @@ export async function unpack(file: string, folder: string, onBytes: OnBytes): Pr
   }
 }
 
-/** What a stream says whose other end left: tar leaves when it has seen the end of the archive, or says why it left. */
+/**
+ * The error of a stream whose other end closed: tar stops reading at the end of the archive, or reports itself why it
+ * stopped.
+ */
 const isOfTheOtherEnd = (error: unknown): boolean =>
   ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-/** The manifest of a backup, read without unpacking the rest. Throws UnusableBackup. */
+/** Reads the manifest of a backup without unpacking the rest. Throws UnusableBackup. */
 export async function manifestOf(file: string): Promise<BackupManifest> {
   try {
     if (!statSync(file).isFile()) throw new UnusableBackup(file, 'this is no file.');
@@ -127,7 +130,7 @@ export async function manifestOf(file: string): Promise<BackupManifest> {
   return readManifest(file, ...texts);
 }
 
-/** They are the first two members: reading ends with them. */
+/** The manifest files are the first two members, so reading stops after them. */
 async function member(file: string, name: string): Promise<string> {
   const first = process.platform === 'darwin' ? ['-q'] : ['--occurrence=1'];
   const reading = tar(['-xzOf', file, ...first, name]);
@@ -145,7 +148,7 @@ async function member(file: string, name: string): Promise<string> {
   return text;
 }
 
-/** The two files that stand before the data. */
+/** The two files that precede the data. */
 export function manifestFiles(manifest: BackupManifest): Readonly<Record<string, string>> {
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   return { [MANIFEST]: text, [MANIFEST_DIGEST]: `${digestOf(text)}\n` };

@@ -18,8 +18,8 @@ import { segmentBefore } from './wal-segments.ts';
 import { z } from 'zod';
 
 /*
- * A backup of a PostgreSQL that runs. Guarantees:
- * - A backup is one moment of the whole database, with everything that was committed before the copy began, however
+ * Backs up a running PostgreSQL. Guarantees:
+ * - A backup is the whole database at one moment. It holds everything that was committed before the copy began, however
  *   much is written meanwhile.
  * - Every file of the copy is checked against its checksum (pg_verifybackup) before the backup gets a name.
  * - The backup holds no passwords and no keys of the stack. It holds what the database holds: rows as they are,
@@ -34,13 +34,13 @@ export type Stage = 'copy' | 'verify' | 'pack';
 export type OnStage = (stage: Stage, doneBytes?: number, allBytes?: number) => void;
 
 export interface BaseBackupOptions {
-  /** Of the superuser. */
+  /** The URL of the superuser. */
   readonly url: string;
   readonly file: string;
   readonly generation: string;
   readonly version: string;
   readonly settings: readonly string[];
-  /** Asked before the copy begins. */
+  /** Called before the copy begins. */
   readonly facts: () => Promise<RecordFacts>;
   readonly onStage?: OnStage;
 }
@@ -67,7 +67,7 @@ function bytesUnder(folder: string): number {
   }, 0);
 }
 
-/** Throws a sentence where the disk has no room for a copy of `bytes`. */
+/** Throws a message for the user if the disk has no room for a copy of `bytes`. */
 export function ensureRoom(folder: string, bytes: number): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
@@ -88,7 +88,7 @@ async function databaseSize(url: string): Promise<{ bytes: number; version: stri
   });
 }
 
-/** Copies, verifies and packs; nothing is left behind where that fails. */
+/** Copies, verifies and packs. If that fails, no file is left behind. */
 export async function takeBackup(options: BaseBackupOptions): Promise<BackupDone> {
   const { url, generation, version, onStage = () => undefined } = options;
   const file = resolve(options.file);
@@ -126,7 +126,7 @@ export async function takeBackup(options: BaseBackupOptions): Promise<BackupDone
     let packed = 0;
     const names = [...Object.keys(texts), 'data'];
     const done = await pack(staging, names, file, (chunk) => onStage('pack', (packed += chunk), bytes));
-    await manifestOf(file); // As a restore would read it.
+    await manifestOf(file); // reads it as a restore does
     return { file, ...done, manifest };
   } finally {
     rmSync(staging, { recursive: true, force: true });
@@ -146,12 +146,12 @@ async function copy(url: string, data: string, onStage: OnStage): Promise<void> 
   });
 }
 
-/** Throws with the name of the file that is not as it was written. */
+/** Throws with the name of a file whose content differs from what was written. */
 export async function verifyCopy(data: string): Promise<void> {
   await runProgram('pg_verifybackup', ['--exit-on-error', '--quiet', data], { limitMs: COPY_LIMIT_MS });
 }
 
-/** The first segment of WAL that a recovery of this copy reads. */
+/** The first WAL segment that a recovery of this copy reads. */
 function firstSegment(data: string): string {
   const label = readFileSync(join(data, 'backup_label'), 'utf8');
   const name = /^START WAL LOCATION: .*\(file ([0-9A-F]{24})\)/m.exec(label)?.[1];
@@ -163,7 +163,7 @@ const CopyManifest = z.object({
   'WAL-Ranges': z.array(z.object({ Timeline: z.number().int(), 'End-LSN': z.string() })).min(1),
 });
 
-/** The last segment that the copy needs to be whole. */
+/** The last WAL segment that the copy needs to be complete. */
 function lastSegment(data: string): string {
   const { 'WAL-Ranges': ranges } = CopyManifest.parse(JSON.parse(readFileSync(join(data, 'backup_manifest'), 'utf8')));
   const last = ranges.at(-1)!;

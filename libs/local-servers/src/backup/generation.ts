@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Account } from '../account.ts';
 
 /*
- * The name of a cluster's history. A cluster that is made or restored begins a new one, so that the WAL of two histories
- * never meets in one folder: their segments have the same names.
+ * The name of a cluster's history. A new or restored cluster begins a new history, because WAL segments of two
+ * histories have the same names and must never meet in one folder.
  */
 
 const NAME = /^[A-Za-z0-9-]{1,64}$/;
@@ -19,7 +19,7 @@ export function newGeneration(folder: string, account?: Account, now = new Date(
   return name;
 }
 
-/** The history of the cluster in `folder`; begun where it has none. */
+/** The history of the cluster in `folder`; begins one if the cluster has none. */
 export function generationOf(folder: string, account?: Account): string {
   try {
     const name = readFileSync(fileIn(folder), 'utf8').trim();

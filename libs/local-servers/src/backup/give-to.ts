@@ -2,7 +2,7 @@ import { lchownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Account } from '../account.ts';
 
-/** Gives a file, or a folder with all that is in it, to the account of a server. No link is followed. */
+/** Makes a server's account the owner of a file, or of a folder with all its content. Follows no link. */
 export function giveTo(path: string, account: Account | undefined): void {
   if (!account) return;
   lchownSync(path, account.uid, account.gid);
@@ -10,7 +10,7 @@ export function giveTo(path: string, account: Account | undefined): void {
   try {
     entries = readdirSync(path, { withFileTypes: true });
   } catch {
-    return; // A file.
+    return; // a file
   }
   for (const entry of entries) {
     const inside = join(path, entry.name);

@@ -1,25 +1,23 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/*
- * What a backup says of itself. It holds names, numbers and digests: no password, no key, and no value of a setting.
- */
+/* The description of a backup. It holds names, numbers and digests: no password, no key, and no value of a setting. */
 
-/** Raised where a restore of an older version could not read what is written. */
+/** The version of the format; it grows when an older restore cannot read the new one. */
 export const BACKUP_FORMAT = 1;
 
 const Time = z.iso.datetime();
 const Segment = z.string().regex(/^[0-9A-F]{24}$/);
 const Count = z.number().int().nonnegative();
 
-/** What is in the database, in numbers: taken before the copy began, so a restore has at least as much. */
+/** Facts about the content of the database, counted before the copy began; a restore has at least as many rows. */
 export const RecordFacts = z.object({
   migrations: z.array(z.string()),
   runs: z.object({ total: Count, ended: Count, unfinished: Count, waiting: Count }),
   events: Count,
   auditRecords: Count,
   effects: z.object({ total: Count, open: Count, inDoubt: Count }),
-  /** The vault's keys with which credentials in the database are sealed, by name. */
+  /** The names of the vault's keys that seal the credentials in the database. */
   vaultKeys: z.array(z.string()),
 });
 export type RecordFacts = z.infer<typeof RecordFacts>;
@@ -28,31 +26,31 @@ export const BackupManifest = z.object({
   format: z.literal(BACKUP_FORMAT),
   product: z.object({ name: z.literal('switchyard'), version: z.string() }),
   startedAt: Time,
-  /** The copy is whole from this moment on: no earlier moment can be restored from it. */
+  /** The copy is complete from this moment on; no earlier moment can be restored from it. */
   finishedAt: Time,
   postgres: z.object({
     major: z.number().int().positive(),
     version: z.string(),
     bytes: Count,
-    /** SHA-256 of `data/backup_manifest`, which has one of every other file. */
+    /** SHA-256 of `data/backup_manifest`, which holds the checksum of every other file. */
     manifestSha256: z.string().regex(/^[0-9a-f]{64}$/),
   }),
   wal: z.object({
-    /** The history of this cluster since it was made or restored; its WAL archive has the same name. */
+    /** The history of this cluster (generation.ts); its WAL archive has the same name. */
     generation: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
-    /** What came with the copy: from the first segment that a recovery reads to the last that makes it whole. */
+    /** The WAL in the copy: from the first segment that a recovery reads to the last that it needs. */
     firstSegment: Segment,
     lastSegment: Segment,
   }),
   record: RecordFacts,
-  /** Settings that the stack was started with, by name. Their values are wherever they were set. */
+  /** The names of the settings of the stack. The backup does not hold their values. */
   settings: z.array(z.string()),
   contains: z.array(z.string()),
   leftOut: z.array(z.string()),
 });
 export type BackupManifest = z.infer<typeof BackupManifest>;
 
-/** Why a backup cannot be used; the sentence begins with its file. */
+/** The reason why a backup cannot be used; the message begins with the name of its file. */
 export class UnusableBackup extends Error {
   constructor(file: string, why: string, options?: ErrorOptions) {
     super(`${file}: ${why}`, options);
@@ -62,7 +60,7 @@ export class UnusableBackup extends Error {
 
 export const digestOf = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
-/** Reads the text of a manifest, held against its digest. Throws UnusableBackup. */
+/** Parses a manifest and checks its digest. Throws UnusableBackup. */
 export function readManifest(file: string, text: string, digest: string): BackupManifest {
   if (digestOf(text) !== digest.trim())
     throw new UnusableBackup(file, 'the backup is damaged: manifest.json is not what was written.');

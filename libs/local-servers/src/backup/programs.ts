@@ -4,7 +4,10 @@ import type { Account } from '../account.ts';
 import { binaryOf } from '../local-server.ts';
 import { serverEnvironment } from '../process.ts';
 
-/** How a program of PostgreSQL reaches the server. The password goes by the environment: command lines are public. */
+/**
+ * How a program of PostgreSQL reaches the server. The environment carries the password, because command lines are
+ * public.
+ */
 export interface Reached {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -29,11 +32,11 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly account?: Account | undefined;
   readonly limitMs: number;
-  /** What it says on the way. */
+  /** Receives its output while it runs. */
   readonly onText?: (text: string) => void;
 }
 
-/** Runs a program of PostgreSQL to its end. Throws with the last it said where it fails or takes too long. */
+/** Runs a program of PostgreSQL to its end. Throws with the end of its output if it fails or takes too long. */
 export function runProgram(name: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { env = serverEnvironment(), account, limitMs, onText } = options;
   const child = spawn(programOf(name), args, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], ...account });

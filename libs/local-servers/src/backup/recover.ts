@@ -27,12 +27,12 @@ import { walOf } from './wal-archive.ts';
 import { reachOf } from './wal-segments.ts';
 
 /*
- * A cluster from a backup, in a folder of its own. Guarantees:
- * - No part of a backup is started before its checksums were found right.
- * - While the cluster recovers only its own account and root reach it: it has no port, and its socket is in a closed
- *   folder.
- * - The cluster has a new password and begins a new history; the passwords of the backup's stack open nothing.
- * - Where recovery fails, what it made is removed, and no other folder was touched.
+ * Restores a cluster from a backup, in a folder of its own. Guarantees:
+ * - No part of a backup is started before its checksums are verified.
+ * - While the cluster recovers, only its own account and root can reach it: it has no port, and its socket is in a
+ *   private folder.
+ * - The cluster has a new password and begins a new history. The passwords of the backup's stack open nothing.
+ * - If the recovery fails, it removes what it created. It never touches another folder.
  */
 
 const RECOVERY_LIMIT_MS = 6 * 3_600_000;
@@ -44,30 +44,30 @@ export type RestoreStage = 'unpack' | 'verify' | 'recover';
 
 export interface RecoverOptions {
   readonly file: string;
-  /** Where the cluster is made: a folder that is not there, or is empty. */
+  /** The folder of the new cluster: missing or empty. */
   readonly dir: string;
-  /** A WAL archive to go on from; absent: the moment of the backup is restored. */
+  /** A WAL archive to replay; absent: restores the moment of the backup. */
   readonly walDir?: string | undefined;
-  /** No change after this moment. Absent: everything that there is. */
+  /** Replays no change after this moment. Absent: replays everything. */
   readonly to?: Date | undefined;
   readonly log: string;
   readonly onStage?: (stage: RestoreStage, doneBytes?: number, allBytes?: number) => void;
-  /** What is asked of the database while nobody else reaches it. */
+  /** Called while nobody else can reach the database. */
   readonly inspect?: (url: string) => Promise<void>;
 }
 
 export interface Recovered {
-  /** The folder that startPostgres takes, or moves into place. */
+  /** The folder of the cluster, ready for startPostgres or to be moved into place. */
   readonly dir: string;
   readonly manifest: BackupManifest;
-  /** Segments of the archive that were used, and those that lie beyond a hole. */
+  /** Segments of the archive that were used, and segments behind a gap. */
   readonly wal: { readonly used: number; readonly unreachable: number };
-  /** When the last transaction that is in it was committed; undefined: none after the backup. */
+  /** The commit time of the last restored transaction; undefined: none after the backup. */
   readonly lastCommit: string | undefined;
   readonly seconds: Readonly<Record<RestoreStage, number>>;
 }
 
-/** Throws UnusableBackup where this machine, or this moment, is not for this backup. */
+/** Throws UnusableBackup if this machine cannot run the backup, or if it does not reach the requested moment. */
 export async function ensureRestorable(manifest: BackupManifest, file: string, to: Date | undefined): Promise<void> {
   const installed = Number(/ (\d+)/.exec(await runProgram('postgres', ['--version'], { limitMs: 10_000 }))?.[1]);
   const { major } = manifest.postgres;
@@ -117,7 +117,7 @@ export async function recoverBackup(options: RecoverOptions): Promise<Recovered>
   }
 }
 
-/** Throws UnusableBackup where the checksums are not right; nothing of the backup was started by then. */
+/** Throws UnusableBackup if a checksum is wrong, before any part of the backup is started. */
 async function verify(file: string, dir: string, manifest: BackupManifest): Promise<void> {
   const data = dataIn(dir);
   const list = join(data, 'backup_manifest');
@@ -130,7 +130,7 @@ async function verify(file: string, dir: string, manifest: BackupManifest): Prom
   });
 }
 
-/** Lays the segments that can be used where the recovery asks for them, each under its full name. */
+/** Copies the usable segments to where the recovery looks for them, each under its full name. */
 function stageWal(dir: string, manifest: BackupManifest, walDir: string | undefined): Recovered['wal'] {
   const staged = join(dir, 'wal');
   mkdirSync(staged, { recursive: true });
@@ -147,7 +147,7 @@ async function recover(
   account: Account | undefined,
 ): Promise<string | undefined> {
   const data = dataIn(dir);
-  // The path of a socket is short, and the system's folder of temporary files as well.
+  // The path of a socket must be short, and so is the system's folder of temporary files.
   const socket = mkdtempSync(join(tmpdir(), 'sy-'));
   const hba = join(socket, 'hba.conf');
   writeFileSync(hba, 'local all all trust\n', { mode: 0o600 }); // the socket's folder is closed to others
@@ -159,8 +159,8 @@ async function recover(
     `unix_socket_directories=${socket}`,
     `hba_file=${hba}`,
     'logging_collector=off',
-    `max_connections=${DATABASE_SESSIONS.server}`, // A recovery refuses to have fewer than the server had.
-    'restore_command=cp "../wal/%f" "%p"', // Relative: no path of this machine is read by a shell.
+    `max_connections=${DATABASE_SESSIONS.server}`, // a recovery refuses fewer than the server had
+    'restore_command=cp "../wal/%f" "%p"', // relative, so that no shell reads a path of this machine
     'recovery_target_timeline=current',
     'recovery_target_action=promote',
     ...(options.to ? [`recovery_target_time=${options.to.toISOString().replace('T', ' ').replace('Z', '+00')}`] : []),
@@ -178,7 +178,7 @@ async function recover(
   try {
     await server
       .waitUntilReady(
-        // Asked before it is ready, it would fill its log with refusals.
+        // A connection before it is ready would fill its log with refusals.
         async () => /database system is ready to accept connections/.test(server.tail) && !(await isRecovering(at)),
         RECOVERY_LIMIT_MS,
       )

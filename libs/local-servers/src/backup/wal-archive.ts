@@ -9,26 +9,27 @@ import { programOf, reachedBy } from './programs.ts';
 import { segmentOf } from './wal-segments.ts';
 
 /*
- * A folder that gets the WAL of a private PostgreSQL as it is written, by PostgreSQL's own pg_receivewal. Guarantees:
- * - What PostgreSQL has on its disk is flushed in the folder within moments, also a segment that is not full.
- * - While the folder is away PostgreSQL keeps WAL for it, up to KEPT_FOR_ARCHIVE. Then PostgreSQL goes on without the
- *   archive: work is not stopped for it. The hole is told, and a new history begins, which needs a new backup.
- * - The folder holds at most the size that it may: the oldest WAL goes first.
+ * Copies the WAL of a private PostgreSQL to a folder as it is written, with PostgreSQL's own pg_receivewal. Guarantees:
+ * - Whatever PostgreSQL has flushed to its disk is in the folder within moments, also a segment that is not full.
+ * - While the folder is unreachable, PostgreSQL keeps WAL for it, up to KEPT_FOR_ARCHIVE. Beyond that PostgreSQL
+ *   continues without the archive, so that no work stops. The archive reports the gap and begins a new history, which
+ *   needs a new backup.
+ * - The folder never exceeds its size limit: the oldest WAL is removed first.
  */
 
 export const ARCHIVE_SLOT = 'switchyard_archive';
 const KEPT_FOR_ARCHIVE = '2GB';
 const STATUS_SECONDS = 1;
 
-/** Settings of a server whose WAL is archived: how much WAL it keeps while the folder is away. */
+/** Settings of a server with an archive: how much WAL it keeps while the folder is unreachable. */
 export const ARCHIVE_SETTINGS: readonly string[] = [`max_slot_wal_keep_size=${KEPT_FOR_ARCHIVE}`];
 
 export interface WalArchiveOptions {
-  /** Of the superuser. */
+  /** The URL of the superuser. */
   readonly url: string;
-  /** The archive of this clone; each history has a folder of its own in it. */
+  /** The archive of this clone, with a folder for each history. */
   readonly dir: string;
-  /** Where the cluster is. */
+  /** The folder of the cluster. */
   readonly cluster: string;
   readonly log: string;
   readonly onNotice: (line: string) => void;
@@ -42,11 +43,11 @@ export interface WalArchive {
   stop(): Promise<void>;
 }
 
-/** Throws a sentence where the folder cannot be used. */
+/** Throws a message for the user if the folder cannot be used. */
 export function ensureArchiveFolder(dir: string): string {
   const folder = resolve(dir);
   try {
-    // Its parent must be there: what is to be on another disk is not made where that disk is not mounted.
+    // The parent must exist: an archive meant for another disk must not be created while that disk is not mounted.
     if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -55,7 +56,10 @@ export function ensureArchiveFolder(dir: string): string {
   return folder;
 }
 
-/** Makes the slot that keeps WAL for the archive. `isWhole`: nothing is missing between `dir` and what it will give. */
+/**
+ * Creates the slot that keeps WAL for the archive. `isWhole`: there is no gap between `dir` and the first WAL of the
+ * slot.
+ */
 async function ensureSlot(url: string, dir: string): Promise<{ isWhole: boolean }> {
   return withClient(url, async (client) => {
     const { rows } = await client.query<{ wal_status: string | null }>(
@@ -70,7 +74,7 @@ async function ensureSlot(url: string, dir: string): Promise<{ isWhole: boolean 
   });
 }
 
-/** Ends what PostgreSQL keeps for an archive that is not wanted any more. */
+/** Drops the slot, so that PostgreSQL keeps no WAL for an archive that is no longer wanted. */
 export async function forgetWalArchive(url: string): Promise<void> {
   await withClient(url, (client) =>
     client.query(
@@ -80,7 +84,7 @@ export async function forgetWalArchive(url: string): Promise<void> {
   );
 }
 
-/** Starts receiving. It ends when the connection ends: whoever keeps it alive starts it again. */
+/** Starts pg_receivewal. It ends when the connection ends; the caller starts it again. */
 export async function startWalArchive(options: WalArchiveOptions): Promise<WalArchive> {
   const { url, cluster, onNotice } = options;
   const root = ensureArchiveFolder(options.dir);
@@ -105,14 +109,14 @@ export async function startWalArchive(options: WalArchiveOptions): Promise<WalAr
   return { name: 'wal-archive', pid: receiver.pid, dir, exited: receiver.exited, stop: () => receiver.stop() };
 }
 
-/** Removes the oldest WAL until the archive holds at most `mostBytes`; answers how many segments went. */
+/** Removes the oldest WAL until the archive holds at most `mostBytes`; returns how many segments it removed. */
 export function boundWalArchive(dir: string, mostBytes: number): number {
   const kept = historiesIn(dir).flatMap((history) =>
     readdirSync(join(dir, history))
       .sort()
       .flatMap((file) => {
         const path = join(dir, history, file);
-        // What is being written stays.
+        // The segment that is being written stays.
         return segmentOf(file)?.isPartial === false ? [{ path, bytes: statSync(path).size }] : [];
       }),
   );
@@ -127,14 +131,14 @@ export function boundWalArchive(dir: string, mostBytes: number): number {
   return removed;
 }
 
-/** Histories in the order in which they began. */
+/** The histories, oldest first. */
 function historiesIn(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true })
     .flatMap((entry) => (entry.isDirectory() && /^\d{8}T\d{6}Z-[0-9a-f]{8}$/.test(entry.name) ? [entry.name] : []))
     .sort();
 }
 
-/** The files of one history in an archive; none where there is no such folder. */
+/** The files of one history in an archive; empty if there is no such folder. */
 export function walOf(dir: string, generation: string): string[] {
   try {
     return readdirSync(join(dir, generation));

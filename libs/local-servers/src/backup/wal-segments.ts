@@ -6,7 +6,7 @@ const NAME = /^([0-9A-F]{8})([0-9A-F]{8})000000([0-9A-F]{2})(\.partial)?$/;
 
 export interface WalSegment {
   readonly file: string;
-  /** Without `.partial`: the name under which PostgreSQL asks for it. */
+  /** The name without `.partial`: the name under which PostgreSQL asks for the segment. */
   readonly name: string;
   readonly timeline: string;
   readonly number: number;
@@ -18,14 +18,14 @@ const named = (timeline: string, number: number): string => {
   return `${timeline}${hex(Math.floor(number / 256))}${hex(number % 256)}`;
 };
 
-/** The segment of the last byte before a place in the WAL, such as `0/3000000`. */
+/** The segment with the last byte before a WAL position such as `0/3000000`. */
 export function segmentBefore(lsn: string, timeline: number): string {
   const [high = '', low = ''] = lsn.split('/');
   const place = BigInt(`0x${high}`) * 2n ** 32n + BigInt(`0x${low}`);
   return named(timeline.toString(16).toUpperCase().padStart(8, '0'), Number((place - 1n) / 2n ** 24n));
 }
 
-/** Undefined for a file that is no segment. */
+/** Undefined for a file that is not a segment. */
 export function segmentOf(file: string): WalSegment | undefined {
   const match = NAME.exec(file);
   if (!match) return undefined;
@@ -35,18 +35,18 @@ export function segmentOf(file: string): WalSegment | undefined {
 }
 
 export interface Reach {
-  /** What follows on `from` without a hole, in order; of the last one perhaps only a part. */
+  /** The segments from `from` on without a gap, in order; the last may be partial. */
   readonly segments: readonly WalSegment[];
-  /** Segments beyond a hole: nothing can be restored from them. */
+  /** Segments behind a gap; a restore cannot use them. */
   readonly unreachable: number;
 }
 
-/** Those of `files` that a recovery can use which has the segments `from` to `upTo` already. */
+/** The segments among `files` that a recovery can use if it already has `from` to `upTo`. */
 export function reachOf(files: readonly string[], from: string, upTo: string): Reach {
   const [first, last] = [segmentOf(from), segmentOf(upTo)];
   if (!first || !last) return { segments: [], unreachable: 0 };
   const known = new Map<number, WalSegment>();
-  // A whole one counts before a part of the same.
+  // A complete segment wins over a partial one of the same name.
   for (const segment of [...files]
     .sort()
     .reverse()
