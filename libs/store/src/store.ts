@@ -45,7 +45,7 @@ export interface StoreOptions {
   readonly tls?: TlsFiles | undefined;
   readonly app: StoreOwner;
   readonly log?: Logger;
-  /** Default 10. */
+  /** The number of connections. Default 10. */
   readonly maxConnections?: number;
   /** The longest a statement may take on the server. Default 8 000. */
   readonly statementTimeoutMs?: number;
@@ -66,7 +66,7 @@ export interface Store {
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
   readonly watches: Watches;
-  /** Throws `unavailable` where the database does not answer. */
+  /** Throws `unavailable` if the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -74,9 +74,9 @@ export interface Store {
 const PING = { name: 'ping', text: 'select 1' };
 
 /**
- * One pool for Prisma and the prepared statements. Connects with the first statement; while the database is away every
- * method throws AppError `unavailable`, and the next call tries again. A write that was answered so may have been
- * committed: all writes may be repeated as they are.
+ * One pool for Prisma and the prepared statements. It connects with the first statement. While the database is away
+ * every method throws AppError `unavailable`, and the next call tries again. A write that failed like this may have
+ * been committed: every write may be repeated unchanged.
  */
 export function openStore(options: StoreOptions): Store {
   const { url, tls, app, log, maxConnections = 10, statementTimeoutMs = 8_000 } = options;

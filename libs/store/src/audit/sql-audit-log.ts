@@ -52,7 +52,7 @@ const POSITIONS: Statement = {
     from audit.positions where run_id = any($1::text[])`,
 };
 
-/** As the index that answers it. */
+/** Written like the condition of the index that serves it. */
 const CONFLICTS: Statement = {
   name: 'audit_conflicts',
   text: `select count(*)::int as count from (
@@ -118,7 +118,7 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void> {
-    // One statement may touch a row once: of several summaries of a run the newest counts.
+    // A statement may touch a row only once, so of several summaries of a run the newest is stored.
     const newest = new Map<string, SummaryUpdate>();
     for (const summary of summaries) {
       if ((newest.get(summary.runId)?.lastSeq ?? -1) <= summary.lastSeq) newest.set(summary.runId, summary);
@@ -204,7 +204,7 @@ export class SqlAuditLog implements AuditLog {
 
 function conditions(filter: AuditFilter): Prisma.AuditEventWhereInput {
   const { tenantId, userId, runIds, type, since, until } = filter;
-  // Prisma hands a prefix to LIKE as it is.
+  // Prisma passes a prefix to LIKE without escaping it.
   const prefix = type?.endsWith('.*') ? type.slice(0, -1).replace(/[\\%_]/g, '\\$&') : undefined;
   return {
     ...defined({ tenantId, userId, runId: runIds && { in: [...runIds] } }),
@@ -216,7 +216,10 @@ function conditions(filter: AuditFilter): Prisma.AuditEventWhereInput {
   };
 }
 
-/** What comes after a cursor, newest first. The first condition repeats what the others imply: it narrows the index. */
+/**
+ * The records after a cursor, newest first. The first condition follows from the others; it narrows the scan of the
+ * index.
+ */
 function afterEvent(cursor: string | undefined): Prisma.AuditEventWhereInput[] {
   if (cursor === undefined) return [];
   const match = /^(\d{1,16})\.(\d{1,10})\.(\d{1,19})$/.exec(cursor);
@@ -244,7 +247,7 @@ function dateOf(millis: string): Date {
   return date;
 }
 
-/** Made once: a schema costs far more to make than to apply. */
+/** Built once: building a schema costs far more than applying it. */
 const EndedStatus = RunStatus.nullable();
 const EndedReason = CompletionReason.nullable();
 
@@ -263,7 +266,7 @@ function toSummary(stored: Prisma.RunSummaryRowGetPayload<object>): RunSummary {
   };
 }
 
-/** Two replicas that learn of the same records at once, each in another order, would wait for each other's. */
+/** In one fixed order. Two replicas that store the same records at once in different orders would deadlock. */
 const inOneOrder = (records: readonly AuditRecord[]): readonly AuditRecord[] =>
   [...records].sort((one, other) => (one.id < other.id ? -1 : Number(one.id > other.id)));
 
@@ -271,7 +274,7 @@ function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < all.length; from += BATCH) yield all.slice(from, from + BATCH);
 }
 
-/** Without the keys that are undefined: Prisma reads those as "no condition", which only this spelling says aloud. */
+/** Drops undefined keys. Prisma reads an undefined key as "no condition"; this makes it explicit. */
 function defined<T extends object>(conditions: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

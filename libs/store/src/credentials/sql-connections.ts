@@ -29,9 +29,9 @@ const SEALED_OTHERWISE = statement(
   `select ${COLUMNS} from mcp_tool.provider_connections where kid <> $1 and connection_id > $2
    order by connection_id limit $3`,
 );
-/** Most logins of one user that are under way. */
+/** The limit of open logins of one user. */
 const MAX_LOGINS = 20;
-/** Old ones go on the way. $8: ms */
+/** Also removes old logins. $8: ms */
 const BEGIN_LOGIN = statement(
   'begin_login',
   `with gone as (

@@ -11,8 +11,8 @@ const GET = statement(
    where provider = $1 and issuer = $2 and (expires_at is null or expires_at > clock_timestamp())`,
 );
 /**
- * Of two concurrent registrations the first counts. Only one that expired, or has another redirect address, is
- * replaced.
+ * Of two concurrent registrations the first is kept. A registration is replaced only if it has expired or has another
+ * redirect address.
  */
 const SAVE = statement(
   'save',

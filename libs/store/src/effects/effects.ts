@@ -77,13 +77,13 @@ export interface Effect {
 
 export interface EffectQuery {
   readonly tenantId: string;
-  /** Of this user alone. */
+  /** Only effects of this user. */
   readonly userId?: string | undefined;
   /** Any of these runs. */
   readonly runIds?: readonly string[] | undefined;
   readonly state?: EffectState | undefined;
   readonly limit: number;
-  /** Where the page before ended. */
+  /** The end of the previous page. */
   readonly after?: { readonly at: number; readonly effectId: string } | undefined;
 }
 
@@ -118,12 +118,12 @@ export interface Effects {
   /** Puts calls in doubt that lost their holder `graceMs` ago and were not repeated. */
   doubtOrphans(limit: number, graceMs: number): Promise<Effect[]>;
   get(tenantId: string, effectId: string): Promise<Effect | undefined>;
-  /** All of a step, the oldest first, at most 1,000. */
+  /** All effects of a step, oldest first, at most 1,000. */
   ofStep(step: Pick<Effect, 'tenantId' | 'userId'> & { runId: string; stepId: string }): Promise<Effect[]>;
   /** Newest first. */
   list(query: EffectQuery): Promise<Effect[]>;
-  /** A person's decision about a doubt. `same`: it was settled so before. */
+  /** Records a person's decision about a doubt. `same`: the same decision was recorded before. */
   settle(settlement: Settlement): Promise<'settled' | 'same' | 'not_in_doubt' | 'unknown'>;
-  /** Removes known outcomes and forgotten intents older than `keepMs`; answers how many. */
+  /** Removes known outcomes and abandoned intents older than `keepMs`; returns how many. */
   remove(limit: number, keepMs: number): Promise<number>;
 }

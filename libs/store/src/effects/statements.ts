@@ -37,7 +37,7 @@ export const OF_STEP = statement(
    where e.tenant_id = $1 and e.user_id = $2 and e.run_id = $3 and e.step_id = $4
    order by e.created_at, e.effect_id limit 1000`,
 );
-/** $1 tenant, $2 user, $3 run, $4 state, $5 and $6 where the page before ended, $7 most rows. */
+/** $1 tenant, $2 user, $3 run, $4 state, $5 and $6 the end of the previous page, $7 most rows. */
 export const LIST = statement(
   'list',
   `select ${COLUMNS} from mcp_tool.effects e

@@ -6,15 +6,15 @@ import * as sql from './statements.ts';
 import { ONCE, row, rows } from '../postgres/index.ts';
 
 /*
- * What takes runs: the functions accept_run and accept_many, each in one round trip. Whether a run is new is theirs to
- * decide; here stands what is handed to them and what their answer means.
+ * Accepts runs with the functions accept_run and accept_many, each in one round trip. The functions decide whether a
+ * run is new; this file prepares their arguments and interprets their answer.
  */
 
-/** Open runs of one thread. */
+/** The limit of open runs of one thread. */
 const THREAD_LIMIT = 100;
 const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 
-/** A run that is to be taken, as it is stored. */
+/** A run to accept, in the form in which it is stored. */
 export interface StoredAccept {
   readonly input: Accept;
   readonly first: StoredEvent;
@@ -33,12 +33,15 @@ export interface AcceptRow {
   times?: number[] | null;
 }
 
-/** Throws where a fact is not a documented one. */
+/** Throws if a fact does not fit its contract. */
 export function storedAccept(input: Accept): StoredAccept {
   return { input, first: toStored(acceptedFact(input)), opening: storedOpening(input) };
 }
 
-/** Takes a run, with what its owner announces at once where the acceptor owns it: one transaction, one round trip. */
+/**
+ * Accepts a run. If the acceptor becomes its owner, the owner's first announcements are part of the same transaction
+ * and round trip.
+ */
 export function acceptOne(pool: Pool, { input, first, opening }: StoredAccept): Promise<AcceptRow> {
   const { runId, run, lease } = input;
   const { tenantId, userId } = run.principal;
@@ -67,7 +70,10 @@ export function acceptOne(pool: Pool, { input, first, opening }: StoredAccept): 
   ]);
 }
 
-/** Takes runs without `thread_concurrency` and without large parts in one transaction. One row for each, in their order. */
+/**
+ * Accepts runs without `thread_concurrency` and without large parts in one transaction. Returns one row for each, in
+ * their order.
+ */
 export async function acceptMany(pool: Pool, runs: readonly StoredAccept[]): Promise<AcceptRow[]> {
   const inputs = runs.map(({ input }) => input);
   const [types, stepIds, bodies, , sizes] = columnsOf(runs.flatMap(({ opening }) => opening));
@@ -94,7 +100,7 @@ export async function acceptMany(pool: Pool, runs: readonly StoredAccept[]): Pro
   return rows<AcceptRow>(pool, sql.ACCEPT_MANY, values, ONCE);
 }
 
-/** What became of a run that was to be taken. */
+/** The outcome of an acceptance. */
 export function acceptedOf({ input, first, opening }: StoredAccept, answer: AcceptRow): Accepted {
   const { runId } = input;
   const { tenantId } = input.run.principal;
@@ -111,7 +117,7 @@ export function acceptedOf({ input, first, opening }: StoredAccept, answer: Acce
   return { kind: 'created', runId, lastSeq, ended: false, epoch, ts, events, afterRun, cancelled };
 }
 
-/** What a start under this key came to before; undefined: there was none. */
+/** The outcome of an earlier start with this key; undefined: there was none. */
 export async function acceptedBefore(
   pool: Pool,
   { run, idempotencyKey, requestHash }: Accept,

@@ -6,11 +6,11 @@ import * as sql from './statements.ts';
 import { ONCE, row, rows } from '../postgres/index.ts';
 
 /*
- * What writes events: the functions append_events and append_many, each in one round trip. Whether a write may happen is
- * theirs to decide; here stands what is handed to them and what their answer means.
+ * Appends events with the functions append_events and append_many, each in one round trip. The functions decide whether
+ * a write may happen; this file prepares their arguments and interprets their answer.
  */
 
-/** An append, as it is stored. */
+/** An append, in the form in which it is stored. */
 export interface StoredAppend {
   readonly input: Append;
   readonly events: readonly StoredEvent[];
@@ -26,19 +26,21 @@ export interface AppendRow {
   next_run: string | null;
 }
 
-/** Throws where a fact is not a documented one. */
+/** Throws if a fact does not fit its contract. */
 export function storedAppend(input: Append): StoredAppend {
   const events = input.facts.map(toStored);
   return { input, events, ending: endingOf(events) };
 }
 
-/** Writes events, refused where the epoch, the place or the run's end says so. */
+/** Appends events. The database refuses them if the epoch or the expected seq is wrong, or the run has ended. */
 export function appendOne(pool: Pool, stored: StoredAppend): Promise<AppendRow> {
   const { runId, epoch, expectedSeq } = stored.input;
   return row(pool, sql.APPEND, [runId, epoch, expectedSeq, ...columnsOf(stored.events), ...aboutRun(stored)]);
 }
 
-/** Writes events without large parts of several runs in one transaction. One row for each run, in their order. */
+/**
+ * Appends events without large parts of several runs in one transaction. Returns one row for each run, in their order.
+ */
 export async function appendMany(pool: Pool, appends: readonly StoredAppend[]): Promise<AppendRow[]> {
   const [types, stepIds, bodies, , sizes] = columnsOf(appends.flatMap(({ events }) => events));
   const about = appends.map(aboutRun);
@@ -56,7 +58,7 @@ export async function appendMany(pool: Pool, appends: readonly StoredAppend[]): 
   return rows<AppendRow>(pool, sql.APPEND_MANY, values, ONCE);
 }
 
-/** What became of an append. */
+/** The outcome of an append. */
 export function appendedOf({ input, events }: StoredAppend, answer: AppendRow): Appended {
   const { runId, epoch, expectedSeq } = input;
   const { outcome, last_seq: lastSeq, inbox_last: inboxLast, tenant_id: tenantId } = answer;
@@ -66,7 +68,7 @@ export function appendedOf({ input, events }: StoredAppend, answer: AppendRow): 
   return { kind: 'appended', events: written, lastSeq, inboxLast, nextRun: answer.next_run };
 }
 
-/** What goes into the row of the run, beside its events. */
+/** The changes to the row of the run, besides its events. */
 function aboutRun({ input, ending }: StoredAppend): unknown[] {
   return [
     input.leaseMs,

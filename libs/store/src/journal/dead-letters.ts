@@ -13,17 +13,17 @@ export interface DeadLetter {
   readonly requeuedAs: string | null;
 }
 
-/** Where a page of letters ended. */
+/** The end of a page of letters. */
 export interface DeadLetterPlace {
   readonly at: number;
   readonly runId: string;
 }
 
-/** The runs that were given up; written by `Journal.append` together with the end of the run. */
+/** The runs that were given up. `Journal.append` writes a letter together with the end of the run. */
 export interface DeadLetters {
   /** Newest first. */
   list(tenantId: string, limit: number, after?: DeadLetterPlace): Promise<DeadLetter[]>;
   get(tenantId: string, runId: string): Promise<DeadLetter | undefined>;
-  /** Stores the replacing run; the first one stands. */
+  /** Stores the run that replaces it; a later one does not change it. */
   markRequeued(runId: string, requeuedAs: string): Promise<void>;
 }

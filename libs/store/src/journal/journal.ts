@@ -44,7 +44,7 @@ export type Accepted =
       /** 1 with a lease, else 0. */
       readonly epoch: number;
       readonly ts: number;
-      /** `orchestrator.run.accepted` and the opening, for publishing. */
+      /** `orchestrator.run.accepted` and the initial facts, for publishing. */
       readonly events: readonly [RunEvent, ...RunEvent[]];
       /** The run of the same thread that it waits for; null if it may start. */
       readonly afterRun: string | null;
@@ -130,7 +130,7 @@ export interface RunHead {
   readonly inboxTaken: number;
   readonly attempts: number;
   readonly stalls: number;
-  /** The run of its thread that it was accepted behind; null if it does not wait (any more). */
+  /** The run of its thread that it waits for; null if it waits for none (any more). */
   readonly afterRun: string | null;
   readonly wakeAt: number | null;
   readonly status: RunStatus | null;
@@ -167,7 +167,7 @@ export type OpenPhase = Exclude<Phase, 'ended'>;
 export interface JournalStats {
   readonly phases: Readonly<Record<OpenPhase, PhaseStats>>;
   readonly tenants: ReadonlyMap<string, Readonly<Record<OpenPhase, PhaseStats>>>;
-  /** Runs of engine versions other than those asked about. */
+  /** The number of runs of other engine versions than those asked for. */
   readonly foreign: number;
   /** Dead letters that nobody has requeued, counted up to 10 000. */
   readonly deadLetters: number;
@@ -181,13 +181,13 @@ export interface SweptRun {
   readonly stalls: number;
 }
 
-/** Which runs a sweep is to find. */
+/** The runs that a sweep looks for. */
 export interface Sweep {
   readonly limit: number;
   readonly engineVersions: readonly number[];
-  /** Not those that were touched within this time; default 2 000. */
+  /** Skips runs that were touched within this time; default 2 000. */
   readonly graceMs?: number;
-  /** False: only those without any lease, see `claim`. Default true. */
+  /** False: only runs without any lease, see `claim`. Default true. */
   readonly takeExpired?: boolean;
 }
 
@@ -211,10 +211,10 @@ export interface Journal {
   /** What `accept` would return for a known key; undefined for an unknown one. Writes nothing. */
   acceptedBefore(input: Accept): Promise<Accepted | undefined>;
   /**
-   * Takes the lease of a run that nobody holds, under the next epoch. A lease that ran out while the database was down
-   * is left alone (`busy`) for `leaseMs` after its start, and any expired one where `takeExpired` is false: the owner
-   * may be alive and have had no way to renew it. `pauseMs` (default 1 000) is how long the run is left alone should
-   * this owner, too, come to nothing after another that did; it doubles with each, up to a minute.
+   * Takes the lease of a run that no owner holds, under the next epoch. After a start of the database, leases that
+   * expired while it was down stay `busy` for `leaseMs`; with `takeExpired` false every expired lease does: the owner
+   * may be alive and unable to renew. If this owner makes no progress either, after another that did not, the run is
+   * left alone for `pauseMs` (default 1 000); the pause doubles with each such owner, up to a minute.
    */
   claim(
     runId: string,
@@ -237,8 +237,8 @@ export interface Journal {
   /** Gives up an owned run after a defect; `error` is public text. The next owner may try at once. */
   giveUp(runId: string, epoch: number, error: string): Promise<void>;
   /**
-   * Events after `after`, in order, at most `limit`. With `maxBytes` the page ends before the event that would start
-   * beyond it (one comes at least); a page that is not full is then no sign that the journal ends there.
+   * Events after `after`, in order, at most `limit`. With `maxBytes` the page ends before the event that would exceed
+   * it, but holds at least one event. So a page that is not full does not prove that the journal ends there.
    */
   read(runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
   head(runId: string): Promise<RunHead | undefined>;

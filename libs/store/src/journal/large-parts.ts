@@ -54,7 +54,7 @@ export function store(data: Readonly<Record<string, unknown>>): StoredData {
   return { body: JSON.stringify(kept), refs, parts, size };
 }
 
-/** The data as it was. `bodyOf` answers the JSON text of a part; one that is missing or changed throws. */
+/** Restores the data of an event. `bodyOf` returns the JSON text of a part; a missing or changed part throws. */
 export function restore(
   body: string,
   refs: readonly PartRef[],

@@ -4,11 +4,11 @@ import { acceptedFact, storedOpening, readable, type StoredEvent, toStored } fro
 import { putInput } from './memory-inbox.ts';
 import { eventOf, type MemoryRun, type MemoryTables } from './memory-tables.ts';
 
-/** Runs of one thread that are open at once. */
+/** The limit of open runs of one thread. */
 const THREAD_LIMIT = 100;
 const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 
-/** Makes a run with its first events; what `accept_run` does. Its turn in its thread is decided here. */
+/** Creates a run with its first events, as `accept_run` does, and decides about its turn in its thread. */
 export function accept(tables: MemoryTables, input: Accept): Accepted {
   const { runId, run, lease } = input;
   const first = toStored(acceptedFact(input));
@@ -85,7 +85,7 @@ export function accept(tables: MemoryTables, input: Accept): Accepted {
   return { kind: 'created', runId, lastSeq, ended: false, epoch, ts, events, afterRun, cancelled };
 }
 
-/** What became of the same request earlier; undefined where there was none. */
+/** The outcome of the same request earlier; undefined if there was none. */
 export function acceptedBefore(
   tables: MemoryTables,
   { run, idempotencyKey, requestHash }: Accept,

@@ -3,7 +3,7 @@ import type { Append, Appended } from './journal.ts';
 import { endingOf, readable, type StoredEvent, toStored } from './rows.ts';
 import { eventOf, type MemoryTables } from './memory-tables.ts';
 
-/** Writes the next events of a run and what goes with them; what `append_events` does, with the same promises. */
+/** Appends events of a run with all their consequences, as `append_events` does, with the same promises. */
 export function append(tables: MemoryTables, input: Append): Appended {
   const { runId, epoch, expectedSeq } = input;
   const drafts = input.facts.map(toStored);

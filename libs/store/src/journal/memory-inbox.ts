@@ -2,10 +2,10 @@ import { AppError } from '@switchyard/contracts';
 import type { RunInput } from './journal.ts';
 import type { MemoryRun, MemoryTables } from './memory-tables.ts';
 
-/** What is said to a run, by anybody. One that was said before is there once; an ended run takes nothing. */
+/** The inputs of a run, from anybody. A repeated input is stored once; an ended run takes none. */
 export type Said = Pick<RunInput, 'kind' | 'dedupKey' | 'body'>;
 
-/** Puts one input into the inbox of a run, unless `limit` of them wait there already. */
+/** Stores one input in the inbox of a run, unless `limit` inputs wait there already. */
 export function putInput(
   tables: MemoryTables,
   run: MemoryRun,

@@ -21,8 +21,8 @@ import { putInput, type Said } from './memory-inbox.ts';
 import { headOf, holds, inTurn, type MemoryRun, MemoryTables, stallsAtClaim } from './memory-tables.ts';
 
 /*
- * The journal in memory: what the functions in prisma/migrations do, for tests and simulations. It keeps the
- * promises of the functions of the journal and of admission; the same model-based test judges both
+ * The journal in memory, for tests and simulations. It does what the functions in prisma/migrations do and keeps the
+ * promises of the functions of the journal and of admission; one model-based test judges both
  * (test/journal-commands.ts).
  */
 

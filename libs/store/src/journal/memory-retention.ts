@@ -3,7 +3,7 @@ import type { Retention } from './retention.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** What `SqlRetention` does, for the journal in memory. */
+/** Retention as in `SqlRetention`, for the journal in memory. */
 export class MemoryRetention implements Retention {
   readonly #tables: MemoryTables;
 

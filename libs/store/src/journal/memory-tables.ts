@@ -2,7 +2,7 @@ import type { CompletionReason, RunEvent, RunStatus } from '@switchyard/contract
 import type { RunHead, RunInput } from './journal.ts';
 import type { StoredEvent } from './rows.ts';
 
-/** A row of `runs` with what belongs to it. */
+/** A row of `runs` with its events and inputs. */
 export interface MemoryRun extends Omit<
   { -readonly [Key in keyof RunHead]: RunHead[Key] },
   'expired' | 'status' | 'completionReason'
@@ -26,14 +26,14 @@ interface Thread {
   readonly threadId: string;
 }
 
-/** What the journal in memory remembers; a test may look at it and travel in time as with a database. */
+/** The content of the journal in memory. A test may read it and move its clock, as it may with a database. */
 export class MemoryTables {
   readonly runs = new Map<string, MemoryRun>();
   readonly letters = new Map<string, { readonly reason: string; readonly error: string | null }>();
 
   constructor(readonly now: () => number = Date.now) {}
 
-  /** Accepted first, first. */
+  /** In the order of acceptance. */
   inThread({ tenantId, userId, threadId }: Thread): MemoryRun[] {
     return [...this.runs.values()]
       .filter((run) => run.tenantId === tenantId && run.userId === userId && run.threadId === threadId)
@@ -49,8 +49,8 @@ export class MemoryTables {
   }
 
   /**
-   * True where nobody may own the run yet: it waits for its turn, or rests after an owner that died or broke without a new
-   * event. A run that is to be cancelled is never held back.
+   * True if no owner may take the run yet: it waits for its turn, or pauses after an owner that died or broke without a
+   * new event. A run that is to be cancelled is never held back.
    */
   isHeldBack(run: MemoryRun): boolean {
     const rests =
@@ -70,13 +70,13 @@ export function holds({ leaseUntil }: MemoryRun, now: number): boolean {
   return leaseUntil !== null && leaseUntil >= now;
 }
 
-/** Owners in a row that came to nothing, the last one included. */
+/** The number of consecutive owners without progress, the last one included. */
 export function stallsAtClaim({ lastSeq, claimedSeq, stalls, leaseOwner }: MemoryRun): number {
   if (lastSeq > claimedSeq) return 0;
   return stalls + (leaseOwner === null ? 0 : 1);
 }
 
-/** Each tenant's oldest run, then its next. */
+/** In turns: each tenant's oldest run, then each tenant's next. */
 export function inTurn(runs: readonly MemoryRun[]): MemoryRun[] {
   const turns = new Map<string, number>();
   return [...runs]
@@ -123,7 +123,7 @@ export function headOf(run: MemoryRun): RunHead {
   };
 }
 
-/** An event in its place in the journal of a run. */
+/** An event with its seq in the journal of a run. */
 export function eventOf(run: MemoryRun, seq: number, { fact, stepId }: StoredEvent, ts: number): RunEvent {
   const { runId, tenantId, epoch } = run;
   return { runId, tenantId, seq, epoch, stepId, ts, ...structuredClone(fact) };

@@ -5,7 +5,7 @@ import { INPUTS_AFTER, THREAD_TURNS, THREADS_TURNS } from './statements.ts';
 import { Batcher, isUndone, ONCE, rows } from '../postgres/index.ts';
 
 const INPUTS_PAGE = 100;
-/** `bytes`: turns, which may be long. */
+/** `bytes`: bounds the size of the turns, which may be long. */
 const TURN_LIMITS = { senders: 2, items: 64, bytes: 1_000, waiting: 10_000 };
 
 /** Inputs of a run after number `n`, in order. */
@@ -56,7 +56,7 @@ async function turnsOfMany(pool: Pool, queries: readonly ThreadQuery[]): Promise
   return turns;
 }
 
-/** Reads conversations; those that are asked for at the same moment in one statement. */
+/** Reads conversations. Requests of the same moment share one statement. */
 export function threadReader(pool: Pool): (query: ThreadQuery) => Promise<ThreadTurn[]> {
   const batcher = new Batcher<ThreadQuery, TurnRow[]>({
     send: async (queries) => {

@@ -23,7 +23,7 @@ export interface StoredEvent {
   readonly size: number;
 }
 
-/** Throws where a draft is not a documented fact: what is in the journal can be read for ever. */
+/** Throws if a draft does not fit its contract: whatever is in the journal must stay readable for ever. */
 export function toStored(draft: EventDraft): StoredEvent {
   const fact = checkedFact(draft);
   if (fact === undefined) {
@@ -33,7 +33,7 @@ export function toStored(draft: EventDraft): StoredEvent {
   return { fact, stepId: draft.stepId, body, refs: refs.length > 0 ? JSON.stringify(refs) : null, parts, size };
 }
 
-/** How the run ended, where these events end it. Throws where the terminal event is not the last. */
+/** How the run ended, if these events end it. Throws if the terminal event is not the last. */
 export function endingOf(
   events: readonly StoredEvent[],
 ): { status: RunStatus; answer: string | null; completionReason: CompletionReason } | undefined {
@@ -47,7 +47,7 @@ export function endingOf(
   return { status, answer: answer === null ? null : readable(answer), completionReason: completion_reason };
 }
 
-/** Text for a column of text: PostgreSQL has no U+0000. The words as they came are in the event. */
+/** Text for a text column, which cannot hold U+0000 in PostgreSQL. The event has the original text. */
 export function readable(text: string): string {
   return text.replaceAll('\0', '\uFFFD');
 }
@@ -69,8 +69,8 @@ export function refsOf(row: EventRow): PartRef[] {
 }
 
 /**
- * A row as an event, in the shape of today. Fields that were added to the contract later get their defaults; an event that this version does
- * not know is answered as it was written.
+ * A row as an event of the current contract. Fields that were added to the contract later get their defaults. An event
+ * that this version does not know is returned as it was written.
  */
 export function toRunEvent(runId: string, row: EventRow, bodyOf: (sha256: string) => string | undefined): RunEvent {
   const data = restore(row.body, refsOf(row), bodyOf);
@@ -181,7 +181,7 @@ export function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestr
   return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }
 
-/** What follows the acceptance in the same commit. Throws where that would end the run. */
+/** The events that follow the acceptance in the same commit. Throws if they would end the run. */
 export function storedOpening({ lease, initialFacts }: Accept): StoredEvent[] {
   const events = lease && initialFacts ? initialFacts.map(toStored) : [];
   if (endingOf(events))
@@ -189,7 +189,7 @@ export function storedOpening({ lease, initialFacts }: Accept): StoredEvent[] {
   return events;
 }
 
-/** The arrays that the functions take of events: types, steps, bodies, references, sizes, and their parts. */
+/** The arrays of events for the functions: types, steps, bodies, references, sizes, and their parts. */
 export function columnsOf(events: readonly StoredEvent[]): unknown[] {
   const parts = events.flatMap((event) => event.parts);
   return [
@@ -203,7 +203,7 @@ export function columnsOf(events: readonly StoredEvent[]): unknown[] {
   ];
 }
 
-/** The events in their places; those without a time were not written. */
+/** The events with their seqs. An event without a time was not written. */
 export function placed(
   run: Pick<RunEvent, 'runId' | 'tenantId' | 'epoch'>,
   firstSeq: number,

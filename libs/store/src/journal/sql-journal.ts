@@ -31,18 +31,18 @@ import { acceptedBefore } from './accepts.ts';
 import { GroupCommit } from './group-commit.ts';
 import { row, rows } from '../postgres/index.ts';
 
-/** Inputs of one run that nobody has taken yet. */
+/** The limit of inputs of one run that no owner has taken. */
 const INBOX_LIMIT = 1_000;
 const DEFAULT_GRACE_MS = 2_000;
-/** The shortest time that a renewal is given. */
+/** The shortest time limit of a renewal. */
 const MIN_RENEW_LIMIT_MS = 500;
 const DEFAULT_PAUSE_MS = 1_000;
-/** No limit: more than fits a page of the largest events. */
+/** In effect no limit: more than a page of the largest events. */
 const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 
 /**
- * The journal over PostgreSQL. It decides nothing: whether a write may happen is decided by the functions in
- * prisma/migrations, under the lock of the run's row.
+ * The journal over PostgreSQL. This class decides nothing: the functions in prisma/migrations decide whether a write
+ * may happen, under the lock of the run's row.
  */
 export class SqlJournal implements Journal {
   readonly #pool: Pool;
@@ -105,7 +105,7 @@ export class SqlJournal implements Journal {
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
     if (leases.length === 0) return new Map();
     const values = [leases.map((lease) => lease.runId), leases.map((lease) => lease.epoch), leaseMs];
-    // Whoever waits longer than this for a dead link has lost the lease before it can try another.
+    // An owner that waits longer than this for a dead link has lost the lease before it can try another connection.
     const limit = { ...sql.RENEW, query_timeout: Math.max(MIN_RENEW_LIMIT_MS, Math.floor(leaseMs / 3)) };
     const mine = await rows<{ run_id: string; inbox_last: number }>(this.#pool, limit, values);
     return new Map(mine.map((run) => [run.run_id, run.inbox_last]));

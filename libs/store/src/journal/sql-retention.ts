@@ -4,7 +4,7 @@ import type { Retention } from './retention.ts';
 
 const statement = (name: string, text: string): Statement => ({ name: `retention_${name}`, text });
 
-/** $1 most runs, $2 age in ms. A run that took long is looked at early and is due by its end. */
+/** $1 most runs, $2 age in ms. Runs are found by their acceptance, for the index, and are due by their end. */
 const DUE = statement(
   'due',
   `select run_id from orchestrator.runs
@@ -19,7 +19,7 @@ const SNAPSHOT = statement(
 );
 const REMOVE = statement('remove', 'select orchestrator.remove_runs($1, $2) as removed');
 
-/** Retention over PostgreSQL; what may go is decided by the functions in prisma/migrations. */
+/** Retention over PostgreSQL. The functions in prisma/migrations decide what may be removed. */
 export class SqlRetention implements Retention {
   readonly #pool: Pool;
 

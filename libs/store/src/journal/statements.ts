@@ -1,8 +1,8 @@
 import type { Statement } from '../postgres/index.ts';
 
 /*
- * Every statement of the journal that is sent often, prepared once per connection. What decides whether a write may
- * happen is in the functions (prisma/migrations); the statements here say who sends what.
+ * The frequent statements of the journal, each prepared once per connection. The functions (prisma/migrations) decide
+ * whether a write may happen.
  */
 
 function statement(name: string, text: string): Statement {
@@ -15,7 +15,7 @@ function call(name: string, count: number): Statement {
   return statement(name, `select * from orchestrator.${name}(${parameters})`);
 }
 
-/** The same of a function that answers for several; each answer says for which. */
+/** A call of a function that returns rows for several runs; each row names its run. */
 function many(name: string, count: number): Statement {
   const { text } = call(name, count);
   return statement(name, `${text} order by place`);
@@ -24,8 +24,8 @@ function many(name: string, count: number): Statement {
 export const ACCEPT = call('accept_run', 19);
 
 /**
- * $1 to $19: accept_run; $20 to $26: what its owner announces at once, in one transaction and one round trip. Where the
- * acceptor does not own a new run, the append is asked for a run that does not exist.
+ * $1 to $19: accept_run. $20 to $26: the first announcements of the owner, in the same transaction and round trip. If
+ * the acceptor does not own a new run, the append names a run that does not exist.
  */
 export const ACCEPT_AND_OPEN = statement(
   'accept_and_open',
@@ -41,7 +41,7 @@ export const APPEND = call('append_events', 20);
 export const APPEND_MANY = many('append_many', 18);
 export const PUT_INPUT = call('put_input', 5);
 
-/** $1 run ids, $2 epochs, $3 lease in ms. Rows are locked in one order, so two of these cannot deadlock. */
+/** $1 run ids, $2 epochs, $3 lease in ms. Rows are locked in one order, so that two renewals cannot deadlock. */
 export const RENEW = statement(
   'renew',
   `with mine as (
@@ -62,7 +62,10 @@ export const RELEASE = statement(
    returning inbox_last`,
 );
 
-/** $1 run id, $2 epoch, $3 public text. The owner stays the owner, without a lease: the next claim counts it as lost. */
+/**
+ * $1 run id, $2 epoch, $3 public text. The owner keeps the run without a lease, so the next claim counts this owner as
+ * lost.
+ */
 export const GIVE_UP = statement(
   'give_up',
   `update orchestrator.runs set fault = $3, lease_until = least(lease_until, clock_timestamp() - interval '1 millisecond')
@@ -124,7 +127,7 @@ export const THREAD_TURNS = statement(
    order by created_at desc, run_id desc limit $5`,
 );
 
-/** As THREAD_TURNS for several, each an array; `place` says whose turn it is. */
+/** As THREAD_TURNS for several threads, each parameter an array; `place` is the index in the arrays. */
 export const THREADS_TURNS = statement(
   'threads_turns',
   `select q.place::int, t.* from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[])
@@ -152,8 +155,9 @@ export const HEAD = statement(
 const NOBODY_OWNS = '(lease_until is null or lease_until < clock_timestamp())';
 
 /**
- * $1 most rows, $2 grace in ms, $3 engine versions, $4 expired leases, too. "not settled" is in every statement over open runs: it is what their
- * index holds. Tenants take turns, so that none waits behind all the runs of another.
+ * $1 most rows, $2 grace in ms, $3 engine versions, $4 true: also expired leases. Each statement over open runs repeats
+ * "not settled", the condition of their index. Tenants take turns, so that no tenant waits behind all the runs of
+ * another.
  */
 export const SWEEP = statement(
   'sweep',
@@ -197,7 +201,10 @@ export const OPEN_DEAD_LETTERS = statement(
    ) open`,
 );
 
-/** $1 tenant, $2 and $3 the letter (its time in ms, its run) after which to go on or null, $4 most letters; newest first. */
+/**
+ * $1 tenant, $2 and $3 the last letter of the previous page (its time in ms, its run) or null, $4 most letters; newest
+ * first.
+ */
 export const DEAD_LETTERS = statement(
   'dead_letters',
   `select run_id, tenant_id, user_id, task, reason, error, attempts, orchestrator.millis(at) as at_ms, requeued_as
@@ -219,7 +226,7 @@ export const REQUEUED = statement(
   'update orchestrator.dead_letters set requeued_as = $2 where run_id = $1 and requeued_as is null',
 );
 
-/** $1 tenant, $2 ms since 1970. JSON of PostgreSQL knows no U+0000, which a text in the body may hold. */
+/** $1 tenant, $2 ms since 1970. PostgreSQL's JSON cannot hold U+0000, which a text in the body may contain. */
 export const SPENT_SINCE = statement(
   'spent_since',
   `select user_id,

@@ -13,15 +13,15 @@ const AGAIN = new Set(['40001', '40P01']);
 const UNSTORABLE_TEXT = new Set(['22021', '22P05']);
 /** Classes of SQLSTATE: connection, authorisation, no resources, ended by an operator or a limit, system error. */
 const UNAVAILABLE_CLASSES = new Set(['08', '28', '53', '57', '58']);
-/** No such database (yet); read-only after a switch-over. */
+/** The database does not exist (yet), or is read-only after a switch-over. */
 const UNAVAILABLE_STATES = new Set(['3D000', '25006']);
 const SQLSTATE = /^[0-9A-Z]{5}$/;
-/** States with which the server ends the connection; of a commit that was under way nothing is known. */
+/** States with which the server ends the connection. Whether a commit under way happened is then unknown. */
 const CONNECTION_ENDS = /^(08|57P)/;
 const SYSTEM_ERROR = /^E[A-Z]{3,}$/;
 /** Prisma's codes for a server that cannot be reached or a pool that has no connection. */
 const PRISMA_UNAVAILABLE = /^P(10\d\d|2024)$/;
-/** The same in the words of Prisma's adapter. */
+/** The same conditions as Prisma's adapter names them. */
 const ADAPTER_UNAVAILABLE = new Set([
   'DatabaseNotReachable',
   'DatabaseDoesNotExist',
@@ -32,10 +32,10 @@ const ADAPTER_UNAVAILABLE = new Set([
   'TlsConnectionError',
   'TooManyConnections',
 ]);
-/** What `pg` and its pool say without a code. */
+/** Messages of `pg` and its pool that carry no code. */
 const LOST_CONNECTION = /connection|timeout|not queryable|after calling end|client was closed/i;
 
-/** Judges a thrown value of `pg` or of Prisma. */
+/** Classifies a thrown value of `pg` or of Prisma. */
 export function troubleOf(error: unknown): Trouble {
   const { code, kind, message, cause, name } = fieldsOf(error);
   if (code !== undefined) {
@@ -51,13 +51,16 @@ export function troubleOf(error: unknown): Trouble {
   return saidByDriver && LOST_CONNECTION.test(message ?? '') ? 'unavailable' : 'broken';
 }
 
-/** True where the server itself reported the error of a statement, on a connection that goes on: nothing of it stands. */
+/**
+ * True if the server itself reported the error of a statement, on a connection that stays open: nothing of the
+ * statement was committed.
+ */
 export function isUndone(error: unknown): boolean {
   const { code } = fieldsOf(error instanceof AppError ? error.cause : error);
   return code !== undefined && SQLSTATE.test(code) && !CONNECTION_ENDS.test(code) && !SYSTEM_ERROR.test(code);
 }
 
-/** The error as callers may see it; the cause is for the logs. */
+/** The error that callers get; its cause is only for the logs. */
 export function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const trouble = troubleOf(error);

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 
 /*
- * Notices a link that is open and swallows everything. Invariants:
- * - One reply that does not come puts every connection that was silent meanwhile under suspicion: they share the link.
- *   All of them end at once, so that the next attempt is made over a new connection instead of the next dead one.
- * - A connection that was heard of meanwhile is left alone.
+ * Detects a link that is open but swallows everything. Invariants:
+ * - If one reply does not come, every connection that was silent meanwhile is suspect, because they share the link. All
+ *   of them end at once, so that the next attempt uses a new connection and not the next dead one.
+ * - A connection on which data came meanwhile is left alone.
  */
 
-/** What `pg` says of a reply that did not come. */
+/** The message of `pg` for a reply that did not come. */
 const NO_REPLY = 'Query read timeout';
 
 interface Heard {
@@ -17,13 +17,13 @@ interface Heard {
   at: number;
 }
 
-/** The socket of a client; not part of its types. */
+/** The socket of a client, which its types do not show. */
 function socketOf(client: pg.PoolClient): Socket | undefined {
   return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream;
 }
 
 const LOOK_MS = 500;
-/** Silent for as long, a connection shares the suspicion. */
+/** A connection that was silent for as long as this is suspect as well. */
 const SILENT_MS = 3_000;
 
 /** Watches the connections of a pool until it ends. */

@@ -7,15 +7,15 @@ import pg from 'pg';
 import { sha256 } from '@switchyard/contracts';
 
 const run = promisify(execFile);
-// The same from src/ and from dist/.
+// The same path from src/ and from dist/.
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_MS = 120_000;
 const CONNECT_LIMIT_MS = 5_000;
 
 /**
- * Applies the migrations that the database does not have yet, with Prisma's engine and under its lock: any number of
- * callers at once do it once. Needs a login that owns the database and may create roles. Takes milliseconds where
- * there is nothing to do. Throws with the engine's words where it fails.
+ * Applies the missing migrations with Prisma's engine and under its lock, so that any number of concurrent callers do
+ * it once. Needs a login that owns the database and may create roles. Takes milliseconds if there is nothing to do.
+ * Throws with the engine's message if it fails.
  */
 export async function migrateDatabase(url: string): Promise<void> {
   if (await isUpToDate(url)) return;
@@ -32,10 +32,13 @@ export async function migrateDatabase(url: string): Promise<void> {
   }
 }
 
-/** True where every migration in the folder is applied as it is now. A doubt is for the engine to settle. */
+/**
+ * True if every migration in the folder is applied in its current form. In case of doubt false: the engine decides
+ * then.
+ */
 async function isUpToDate(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_LIMIT_MS });
-  client.on('error', () => undefined); // The statement that waits for the connection rejects as well.
+  client.on('error', () => undefined); // the statement that waits for the connection rejects as well
   try {
     await client.connect();
     const { rows } = await client.query<{ migration_name: string; checksum: string }>(

@@ -5,20 +5,20 @@ import { toAppError, troubleOf } from './errors.ts';
 import { watchLinks } from './link-watch.ts';
 
 /*
- * The one pool of a process. Invariants:
- * - Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes. A link
- *   that is open and swallows everything is given up as a whole (link-watch.ts).
- * - A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
- * - A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
- * - Every connection acts under the role of its owner, whatever its login could do beyond that.
- * - Where TLS is asked for, no connection is without it; each new connection uses what the files hold at that moment.
+ * The only connection pool of a process. Invariants:
+ * - Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes. The pool
+ *   gives up a link that is open and swallows everything as a whole (link-watch.ts).
+ * - The pool repeats a statement that the server undid because of another one (deadlock, serialization).
+ * - The pool does not repeat a statement whose reply was lost: the caller knows whether that is harmless.
+ * - Every connection acts under the role of its owner, whatever other rights its login has.
+ * - With TLS no connection is without it. Each new connection uses the current content of the files.
  */
 
 const CONNECT_LIMIT_MS = 5_000;
-/** Beyond the server's own limit: a reply that is this late does not come. */
+/** Longer than the server's own limit: a reply that is this late never comes. */
 const REPLY_SLACK_MS = 1_500;
 const TRIES = 4;
-/** For a statement that is not sent again as it is, whatever the server undid it for. */
+/** For a statement that is never repeated, whatever the server undid it for. */
 export const ONCE = 1;
 const PAUSE_MS = 20;
 
@@ -31,7 +31,7 @@ interface PoolOptions {
   readonly maxConnections: number;
   readonly statementTimeoutMs: number;
   readonly onIdleError: (error: Error) => void;
-  /** So many connections of a dead link were given up. */
+  /** Reports how many connections of a dead link were given up. */
   readonly onDeadLink: (connections: number) => void;
 }
 
@@ -39,7 +39,7 @@ interface PoolOptions {
 export interface Statement {
   readonly name: string;
   readonly text: string;
-  /** Where it must be known earlier than usual that no reply comes. */
+  /** Set: the wait for a reply is shorter than usual. */
   readonly query_timeout?: number;
 }
 
@@ -47,7 +47,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...(options.tls ? withTls(options.url, options.tls, options.onTlsTrouble) : { connectionString: options.url }),
     application_name: options.applicationName,
-    options: `-c role=${options.role}`, // the role of the owner, whatever the login could do
+    options: `-c role=${options.role}`, // the role of the owner, whatever its login could do
     max: options.maxConnections,
     connectionTimeoutMillis: CONNECT_LIMIT_MS, // every wait has a limit
     statement_timeout: options.statementTimeoutMs,
@@ -61,13 +61,13 @@ export function openPool(options: PoolOptions): pg.Pool {
   return pool;
 }
 
-/** Every connection uses TLS with the files. What the URL itself says of TLS would count before the files. */
+/** Every connection uses TLS with the files. TLS parameters of the URL itself would take precedence over the files. */
 function withTls(url: string, files: TlsFiles, onTrouble: (why: string) => void): pg.PoolConfig {
   const plain = new URL(url);
   for (const name of [...plain.searchParams.keys()].filter((key) => key.startsWith('ssl')))
     plain.searchParams.delete(name);
   const ssl = tlsOptions(files, onTrouble);
-  // Else a server that is named by its address would be asked for the name `localhost`.
+  // Without it, a server that is named by its address would be checked for the name `localhost`.
   Object.defineProperty(ssl, 'host', { value: plain.hostname, enumerable: true });
   return { connectionString: plain.href, ssl };
 }
@@ -83,7 +83,7 @@ export async function rows<Row extends pg.QueryResultRow>(
   return result.rows;
 }
 
-/** As `rows`, for statements that always answer exactly one row. */
+/** As `rows`, for statements that always return exactly one row. */
 export async function row<Row extends pg.QueryResultRow>(
   pool: pg.Pool,
   statement: Statement,
@@ -94,7 +94,7 @@ export async function row<Row extends pg.QueryResultRow>(
   return first;
 }
 
-/** Runs `work`, again where the server undid it because of another statement; its errors become AppErrors. */
+/** Runs `work`, and again if the server undid it because of another statement. Its errors become AppErrors. */
 export async function attempt<T>(work: () => Promise<T>, most = TRIES): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

@@ -2,16 +2,16 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import type { PrismaClient } from '../generated/client.ts';
 
-/** The Prisma client, made with its first use: a service that never asks pays neither its memory nor its start. */
+/** The Prisma client, created on first use: a service that never uses it saves its memory and its start. */
 export type GetPrisma = () => Promise<PrismaClient>;
 
 interface LazyPrisma {
   readonly get: GetPrisma;
-  /** Ends the client where there is one. */
+  /** Ends the client if there is one. */
   close(): Promise<void>;
 }
 
-/** Prisma over the pool that the prepared statements use, too. */
+/** Prisma on the pool of the prepared statements. */
 export function lazyPrisma(pool: Pool): LazyPrisma {
   let client: Promise<PrismaClient> | undefined;
   return {

@@ -2,11 +2,11 @@ import pg from 'pg';
 import { migrations } from './migrate.ts';
 
 /*
- * What a whole database holds, in numbers, and whether it holds together: asked before a backup and after a restore, as
- * the login that owns the database. It changes nothing.
+ * Counts the content of a whole database and checks its consistency, before a backup and after a restore, with the
+ * login that owns the database. It changes nothing.
  */
 
-/** A look at every run of a large database takes a while. */
+/** Reading every run of a large database takes a while. */
 const LIMIT_MS = 600_000;
 
 export interface RecordFacts {
@@ -20,7 +20,7 @@ export interface RecordFacts {
   readonly events: number;
   readonly auditRecords: number;
   readonly effects: { readonly total: number; readonly open: number; readonly inDoubt: number };
-  /** The vault's keys with which credentials are sealed, by name. */
+  /** The names of the vault's keys that seal the credentials. */
   readonly vaultKeys: string[];
 }
 
@@ -46,7 +46,7 @@ interface Row {
   vault_keys: string[];
 }
 
-/** Nothing of it is of another moment than the rest. */
+/** All facts are of the same moment. */
 export async function recordFacts(url: string): Promise<RecordFacts> {
   const [row] = await asked<Row>(url, FACTS);
   if (row === undefined) throw new Error('the database answered nothing');
@@ -61,15 +61,15 @@ export async function recordFacts(url: string): Promise<RecordFacts> {
 }
 
 export interface Soundness {
-  /** Runs whose journal has a hole or another length than the run says. */
+  /** Runs whose journal has a gap, or a length other than the run's row says. */
   readonly broken: string[];
-  /** Migrations of the database that this version does not have: it was written by a later one. */
+  /** Migrations in the database that this version does not have, because a later version wrote it. */
   readonly unknownMigrations: string[];
-  /** Those that are still to be applied. */
+  /** Migrations that are still to be applied. */
   readonly missingMigrations: string[];
-  /** A run that has ended, with its journal whole, to be read back. */
+  /** An ended run with a complete journal, to be read back. */
   readonly sample: { readonly runId: string; readonly tenantId: string } | undefined;
-  /** Accepted, not ended, and waiting for nobody: to be picked up. */
+  /** Accepted, not ended, and not waiting for a person: an owner should take them. */
   readonly unfinished: string[];
 }
 
@@ -83,7 +83,7 @@ const SAMPLE = `select run_id, tenant_id from orchestrator.runs where phase = 'e
   order by ended_at desc limit 1`;
 const UNFINISHED = `select run_id from orchestrator.runs where phase in ('queued', 'running') order by created_at limit ${SHOWN}`;
 
-/** Holds every journal against what its run says of it, and the schema against this version's. */
+/** Compares every journal with its run's row, and the schema with that of this version. */
 export async function soundness(url: string): Promise<Soundness> {
   const ids = async (text: string): Promise<string[]> =>
     (await asked<{ run_id: string }>(url, text)).map((row) => row.run_id);
@@ -114,7 +114,7 @@ async function asked<Row extends pg.QueryResultRow>(url: string, text: string, v
     query_timeout: LIMIT_MS + 1_500,
     application_name: 'switchyard-backup',
   });
-  client.on('error', () => undefined); // The statement that waits for the connection rejects as well.
+  client.on('error', () => undefined); // the statement that waits for the connection rejects as well
   try {
     await client.connect();
     return (await client.query<Row>(text, values)).rows;

@@ -1,4 +1,4 @@
-/* Definitions of tools, the pins of those of upstreams, and notes. */
+/* Definitions of tools, the pins of upstream tools, and notes. */
 
 export type { Note, NoteOwner, Notes } from './notes.ts';
 export { SqlNotes } from './sql-notes.ts';

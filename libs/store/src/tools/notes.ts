@@ -6,17 +6,17 @@ export interface Note {
   readonly updatedAt: number;
 }
 
-/** Whose notes. */
+/** The owner of the notes. */
 export interface NoteOwner {
   readonly tenantId: string;
   readonly userId: string;
 }
 
 export interface Notes {
-  /** Makes a note or replaces its text. */
+  /** Creates a note or replaces its text. */
   put(owner: NoteOwner, name: string, body: string): Promise<Note>;
   get(owner: NoteOwner, name: string): Promise<Note | undefined>;
-  /** False where there was none. */
+  /** False if there was none. */
   remove(owner: NoteOwner, name: string): Promise<boolean>;
   /** The notes of this user by name, at most `limit` (default 100), after the name `after`. */
   list(owner: NoteOwner, options?: { limit?: number; after?: string }): Promise<Note[]>;

@@ -3,7 +3,7 @@ import type { Note, NoteOwner, Notes } from './notes.ts';
 
 const DEFAULT_LIMIT = 100;
 
-/** Notes over PostgreSQL. Text comes back as it was put, except that U+0000, which PostgreSQL lacks, is refused. */
+/** Notes over PostgreSQL. Text is stored unchanged; a text with U+0000, which PostgreSQL cannot store, is refused. */
 export class SqlNotes implements Notes {
   readonly #prisma: GetPrisma;
 

@@ -5,7 +5,7 @@ import type { ToolDefinitionRow, ToolDefinitions } from './tool-definitions.ts';
 const statement = (name: string, text: string): Statement => ({ name: `tool_definitions_${name}`, text });
 
 const COLUMNS = 'tenant_id, name, definition, by_user, updated_at';
-/** Full counts the others: what is there may always be replaced. */
+/** The limit does not count the definition itself, so an existing one may always be replaced. */
 const PUT = statement(
   'put',
   `insert into mcp_tool.tool_definitions as d (tenant_id, name, definition, by_user, updated_at)
@@ -57,7 +57,7 @@ export class SqlToolDefinitions implements ToolDefinitions {
   }
 
   async all(limit: number): Promise<{ version: string; rows: ToolDefinitionRow[] }> {
-    // The version first: what changes in between is read again.
+    // The version is read first: a change in between is read again.
     const version = await this.version();
     return { version, rows: (await rows<Row>(this.#pool, ALL, [limit])).map(toDefinition) };
   }

@@ -28,7 +28,8 @@ const WAITING = {
     where pending is not null and ($1::text is null or (upstream, tool) > ($1, $2))
     order by upstream, tool limit $3`,
 };
-// Noting the same twice changes nothing the second time; what another replica or a person did meanwhile stands.
+// Storing the same definitions twice changes nothing the second time, and never undoes what another replica or a person
+// did meanwhile.
 const NOTE = {
   name: 'pins_note',
   text: `insert into mcp_tool.tool_pins as p (upstream, tool, approved, pending, pending_hash, reasons, seen_at)
@@ -44,7 +45,7 @@ const NOTE = {
       and (excluded.pending is null or p.rejected_hash is distinct from excluded.pending_hash)
     returning tool`,
 };
-// By the hash: a person decides on just the definition that was looked at.
+// Matched by the hash: a person decides only on the definition that they looked at.
 const APPROVE = {
   name: 'pins_approve',
   text: `update mcp_tool.tool_pins set approved = pending, pending = null, pending_hash = null, reasons = '[]',

@@ -1,9 +1,9 @@
 /** A tool that an admin registered for a tenant. */
 export interface ToolDefinitionRow {
   readonly tenantId: string;
-  /** Under which it is listed. */
+  /** The name under which it is listed. */
   readonly name: string;
-  /** JSON, as whoever put it wrote it. */
+  /** JSON, exactly as the admin wrote it. */
   readonly definition: string;
   readonly by: string;
   /** Milliseconds since 1970. */
@@ -11,13 +11,13 @@ export interface ToolDefinitionRow {
 }
 
 export interface ToolDefinitions {
-  /** `full`: the tenant has as many as it may have. */
+  /** `full`: the tenant has reached its limit. */
   put(row: Omit<ToolDefinitionRow, 'at'>, mostOfTenant: number): Promise<'added' | 'replaced' | 'full'>;
-  /** False where there was none. */
+  /** False if there was none. */
   remove(tenantId: string, name: string): Promise<boolean>;
   of(tenantId: string): Promise<ToolDefinitionRow[]>;
-  /** All, at most `limit`, and the version that they are of. */
+  /** All definitions of the tenant, at most `limit`, and their version. */
   all(limit: number): Promise<{ version: string; rows: ToolDefinitionRow[] }>;
-  /** Another one after every change. */
+  /** The version, which differs after every change. */
   version(): Promise<string>;
 }

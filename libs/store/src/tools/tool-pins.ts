@@ -1,12 +1,12 @@
-/** What is kept of one tool of an MCP upstream. Definitions are canonical JSON. */
+/** The stored facts about one tool of an MCP upstream. Definitions are canonical JSON. */
 export interface ToolPin {
   readonly tool: string;
-  /** The definition that may be used; null: none was approved. */
+  /** The approved definition; null: none was approved. */
   readonly approved: string | null;
-  /** Another one that waits for a person. */
+  /** A newer definition that waits for a person's decision. */
   readonly pending: string | null;
   readonly reasons: readonly string[];
-  /** The SHA-256 of one that a person refused. */
+  /** The SHA-256 of a definition that a person refused. */
   readonly rejected: string | null;
 }
 
@@ -28,7 +28,7 @@ export type ToolPinChange =
       readonly definition: string;
       readonly reasons: readonly string[];
     }
-  /** The approved definition is back: nothing waits any more. */
+  /** The upstream offers the approved definition again: nothing waits any more. */
   | { readonly tool: string; readonly become: 'settled' };
 
 export interface PinDecision {
@@ -44,9 +44,9 @@ export interface ToolPins {
   of(upstream: string): Promise<ToolPin[]>;
   /** Stores the definitions that were seen; returns the tools for which they are new. */
   note(upstream: string, changes: readonly ToolPinChange[]): Promise<string[]>;
-  /** What waits for a person, by upstream and tool, at most `limit`, after the place `after`. */
+  /** The definitions that wait for a person, by upstream and tool, at most `limit`, after the place `after`. */
   waiting(query: { limit: number; after?: { upstream: string; tool: string } | undefined }): Promise<PinnedTool[]>;
   get(upstream: string, tool: string): Promise<PinnedTool | undefined>;
-  /** False where the definition with this hash does not wait (any more). */
+  /** False if the definition with this hash does not wait (any more). */
   decide(decision: PinDecision): Promise<boolean>;
 }
