@@ -64,7 +64,8 @@ export const FOLDERS = {
   'libs/contracts': {
     base: [],
     protocols: ['base'],
-    steps: ['base', 'protocols'],
+    computer: ['base'],
+    steps: ['base', 'protocols', 'computer'],
     events: ['base', 'steps'],
     runs: ['base', 'steps', 'events'],
     tools: ['base', 'protocols', 'steps'],
@@ -137,6 +138,7 @@ export const FOLDERS = {
     ],
   },
   'apps/a2a': { agents: [], delegation: ['agents'] },
+  'apps/computer-use': { computer: [] },
   'apps/audit': { 'log-tree': [] },
   'apps/xmpp-bridge': {
     wire: [],
@@ -183,6 +185,7 @@ export const FOLDER_ENTRIES = {
   'libs/contracts': {
     base: ['*'],
     protocols: ['*'],
+    computer: ['*'],
     steps: ['*'],
     events: ['*'],
     runs: ['*'],

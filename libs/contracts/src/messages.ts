@@ -3,6 +3,7 @@
  * registered (registry.ts): a further one is a constant in one of them.
  */
 
+export * from './computer/actions.ts';
 export * from './protocols/mcp.ts';
 export * from './protocols/mcp-session.ts';
 export * from './protocols/upstreams.ts';

@@ -1,0 +1,1 @@
+export type { ActOutcome, Computer, ComputerBackend, Frame, SessionRequest, UiElement } from './computer/index.ts';
