@@ -118,7 +118,7 @@ function cpuOf(samples) {
 
 async function main() {
   const users = Object.fromEntries(['near', 'far', 'raw', 'one', 'two'].map((user) => [user, `pw-${user}`]));
-  const tls = developmentCertificate(join(dir, 'tls'), 'localhost');
+  const tls = await developmentCertificate(join(dir, 'tls'), 'localhost');
   const prosody = await startProsody({ dir: join(dir, 'prosody'), users, tls, domain: 'localhost' });
   stops.push(() => prosody.stop());
   const account = (user) => ({ user, password: users[user], port: prosody.port, ca: tls.ca });

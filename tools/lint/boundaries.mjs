@@ -226,6 +226,7 @@ export const PACKAGE_HOMES = [
   { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },
+  { packages: ['@peculiar/*'], homes: ['libs/local-servers'], tests: false },
   { packages: ['undici'], homes: ['libs/safe-fetch'], tests: false },
   { packages: ['fast-check'], homes: ['libs/testing'], tests: false },
   { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool', 'apps/gateway', 'apps/e2e'], tests: false },

@@ -18,7 +18,7 @@ const read = (path: string): X509Certificate => new X509Certificate(readFileSync
 
 describe('the development certificate', () => {
   it('is one that TLS accepts for its domain by its authority, and for nothing else', async () => {
-    const paths = developmentCertificate(newDir(), 'localhost');
+    const paths = await developmentCertificate(newDir(), 'localhost');
     const [ca, cert, key] = [paths.ca, paths.certificate, paths.key].map((path) => readFileSync(path, 'utf8'));
     const server = createServer({ cert: cert!, key: key! }, (socket) => socket.end('hello'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -38,8 +38,8 @@ describe('the development certificate', () => {
     }
   });
 
-  it('keeps no key that could sign another one, and shows its own to nobody', () => {
-    const { ca, certificate, key } = developmentCertificate(newDir(), 'localhost');
+  it('keeps no key that could sign another one, and shows its own to nobody', async () => {
+    const { ca, certificate, key } = await developmentCertificate(newDir(), 'localhost');
     expect(read(ca).ca).toBe(true);
     expect(read(ca).verify(read(ca).publicKey)).toBe(true);
     expect(read(certificate).ca).toBe(false);
@@ -49,18 +49,18 @@ describe('the development certificate', () => {
     for (const path of [ca, certificate, key]) expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('is made once, and anew for another domain or near its end', () => {
+  it('is made once, and anew for another domain or near its end', async () => {
     const dir = newDir();
-    const serial = (domain: string, now?: number) =>
-      read(developmentCertificate(dir, domain, now).certificate).serialNumber;
-    const first = serial('localhost');
-    expect(serial('localhost')).toBe(first);
-    expect(serial('localhost', Date.now() + 690 * 86_400_000)).toBe(first);
-    expect(serial('localhost', Date.now() + 710 * 86_400_000)).not.toBe(first);
-    const second = serial('localhost');
-    expect(serial('other.example')).not.toBe(second);
+    const serial = async (domain: string, now?: number) =>
+      read((await developmentCertificate(dir, domain, now)).certificate).serialNumber;
+    const first = await serial('localhost');
+    expect(await serial('localhost')).toBe(first);
+    expect(await serial('localhost', Date.now() + 690 * 86_400_000)).toBe(first);
+    expect(await serial('localhost', Date.now() + 710 * 86_400_000)).not.toBe(first);
+    const second = await serial('localhost');
+    expect(await serial('other.example')).not.toBe(second);
     rmSync(join(dir, 'server.key'));
-    developmentCertificate(dir, 'other.example');
+    await developmentCertificate(dir, 'other.example');
     expect(readFileSync(join(dir, 'server.key'), 'utf8')).toContain('PRIVATE KEY');
   });
 });

@@ -25,12 +25,16 @@ const VALID_DAYS = 730;
 const RENEW_DAYS = 30;
 
 /** The certificate for `domain` in `dir`, which only its owner may read. */
-export function developmentCertificate(dir: string, domain: string, now = Date.now()): DevelopmentCertificate {
+export async function developmentCertificate(
+  dir: string,
+  domain: string,
+  now = Date.now(),
+): Promise<DevelopmentCertificate> {
   const paths = { ca: join(dir, 'ca.pem'), certificate: join(dir, 'server.pem'), key: join(dir, 'server.key') };
   if (stillGood(paths, domain, now)) return paths;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const authority = createAuthority({ name: 'Switchyard development authority', days: VALID_DAYS, now });
-  const server = authority.issue({ name: domain, uses: ['server'], hosts: [domain], days: VALID_DAYS, now });
+  const authority = await createAuthority({ name: 'Switchyard development authority', days: VALID_DAYS, now });
+  const server = await authority.issue({ name: domain, uses: ['server'], hosts: [domain], days: VALID_DAYS, now });
   const pems = { ca: authority.certificate, ...server };
   for (const name of ['ca', 'certificate', 'key'] as const) writeFileSync(paths[name], pems[name], { mode: 0o600 });
   return paths;

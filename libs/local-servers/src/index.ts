@@ -75,6 +75,7 @@ export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } 
 export { startRedis } from './redis.ts';
 export {
   type CertificateFiles,
+  certificatesIn,
   issueCertificates,
   newAuthority,
   type StackCertificates,

@@ -96,7 +96,7 @@ export async function startServers<const K extends keyof Kinds>(
   // PostgreSQL and Prosody may run under accounts of their own, which must be able to enter.
   if (!options.dir) chmodSync(dir, 0o711);
   const passwords = new Passwords(join(dir, 'logins'));
-  const tls = options.tls ? stackCertificates(join(dir, 'tls')) : undefined;
+  const tls = options.tls ? await stackCertificates(join(dir, 'tls')) : undefined;
   const plain = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false, passwords });
   const at = (name: keyof Kinds) => ({ ...plain(name), tls });
   const start: { [N in keyof Kinds]: () => Promise<LocalServer> } = {

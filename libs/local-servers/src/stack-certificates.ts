@@ -48,8 +48,13 @@ const filesIn = (dir: string, who: string): CertificateFiles => ({
 });
 
 /** The certificates in `dir`, made if there are no valid ones. */
-export function stackCertificates(dir: string, now = Date.now()): StackCertificates {
-  if (![SERVER, ...CLIENTS].every((who) => isGood(filesIn(dir, who), now))) issueCertificates(dir, { now });
+export async function stackCertificates(dir: string, now = Date.now()): Promise<StackCertificates> {
+  if (![SERVER, ...CLIENTS].every((who) => isGood(filesIn(dir, who), now))) await issueCertificates(dir, { now });
+  return certificatesIn(dir);
+}
+
+/** The paths of the certificates in `dir`, which the process that starts the servers has made. */
+export function certificatesIn(dir: string): StackCertificates {
   return {
     server: filesIn(dir, SERVER),
     of: (who) => filesIn(dir, CLIENTS.some((client) => client === who) ? who : ADMINISTRATOR),
@@ -67,21 +72,30 @@ function isGood({ ca, cert, key }: CertificateFiles, now: number): boolean {
 }
 
 /** Makes all certificates anew. `authority`: an existing authority, to renew certificates while they are in use. */
-export function issueCertificates(dir: string, { authority = newAuthority(), now = Date.now() } = {}): Authority {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  write(join(dir, 'ca.pem'), authority.certificate);
+export async function issueCertificates(
+  dir: string,
+  options: { readonly authority?: Authority; readonly now?: number } = {},
+): Promise<Authority> {
+  const { authority = await newAuthority(), now = Date.now() } = options;
   const common = { days: VALID_DAYS, now };
   const server = { name: 'localhost', uses: ['server'], hosts: ['localhost', '127.0.0.1'], ...common } as const;
-  for (const who of [SERVER, ...CLIENTS]) {
-    const issued = authority.issue(who === SERVER ? server : { name: nameOf(who), uses: ['client'], ...common });
-    const { cert, key } = filesIn(dir, who);
+  const all = await Promise.all(
+    [SERVER, ...CLIENTS].map(async (who) => {
+      const wanted = who === SERVER ? server : { name: nameOf(who), uses: ['client'] as const, ...common };
+      return { ...filesIn(dir, who), issued: await authority.issue(wanted) };
+    }),
+  );
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  write(join(dir, 'ca.pem'), authority.certificate);
+  for (const { cert, key, issued } of all) {
     write(key, issued.key);
     write(cert, issued.certificate);
   }
   return authority;
 }
 
-export const newAuthority = (): Authority => createAuthority({ name: 'Switchyard private stack', days: VALID_DAYS });
+export const newAuthority = (): Promise<Authority> =>
+  createAuthority({ name: 'Switchyard private stack', days: VALID_DAYS });
 
 /** A reader sees the old or the new text, never a mixture. */
 function write(file: string, text: string): void {

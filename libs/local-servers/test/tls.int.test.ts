@@ -82,7 +82,7 @@ describe('servers with TLS', () => {
 
   it('answer nothing to who shows no certificate, or one of another authority', async () => {
     const ca = readFileSync(join(dir, 'ca.pem'));
-    const stranger = newAuthority().issue({ name: 'switchyard', uses: ['client'], days: 1 });
+    const stranger = await (await newAuthority()).issue({ name: 'switchyard', uses: ['client'], days: 1 });
     const { password } = new URL(servers.redis.url);
     const strangers: ConnectionOptions[] = [{ ca }, { ca, cert: stranger.certificate, key: stranger.key }];
     for (const who of strangers)
@@ -100,7 +100,7 @@ describe('servers with TLS', () => {
 
   it('are not believed by a service whose authority is another one, which says so', async () => {
     const other = join(servers.dir, 'other-ca.pem');
-    writeFileSync(other, newAuthority().certificate);
+    writeFileSync(other, (await newAuthority()).certificate);
     const said: object[] = [];
     const log = Object.assign(Object.create(silent) as typeof silent, {
       isLevelEnabled: () => true,
@@ -144,7 +144,7 @@ describe('servers with TLS', () => {
     const own = options.cert;
     // In the middle of a rotation the certificate is new and the key is not: the pair of before goes on.
     const key = readFileSync(filesOf('audit').key);
-    authority = issueCertificates(dir);
+    authority = await issueCertificates(dir);
     writeFileSync(filesOf('audit').key, key);
     await sleep(100);
     expect(bus.status().connected).toBe(true);
@@ -153,7 +153,7 @@ describe('servers with TLS', () => {
     expect(told).toEqual([expect.stringMatching(/^the key in .*audit\.key does not fit the certificate in /)]);
 
     // The servers know the new authority when they were told to read their files; here they are asked to know both.
-    authority = issueCertificates(dir, { authority });
+    authority = await issueCertificates(dir, { authority });
     writeFileSync(join(servers.postgres.dir, 'tls-ca.pem'), authority.certificate);
     for (const [name, file] of [
       ['tls-server.pem', 'server.pem'],

@@ -33,7 +33,8 @@ export async function doctor(context: VerbContext): Promise<number> {
       throw new UserError('The bridge is not built: ./switchyard up builds it.', EXIT.unavailable);
     if (process.stderr.isTTY && !asJson) remark('the AZTM login …');
     const args = ['--timeout', String(seconds), ...(only === 'xmpp' || only === 'peers' ? ['--only', only] : [])];
-    const end = await runPart(workspace, 'apps/xmpp-bridge', args, bridgeEnvironment(workspace, environment), take);
+    const told = await bridgeEnvironment(workspace, environment);
+    const end = await runPart(workspace, 'apps/xmpp-bridge', args, told, take);
     code = end.code;
     if (!Object.values(DOCTOR_EXIT).includes(end.code as 0))
       throw new UserError(`The checks of the AZTM login broke off:\n${end.said}`, EXIT.failed);

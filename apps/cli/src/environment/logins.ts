@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  certificatesIn,
   type Guarded,
   guarded,
   type GuardedServer,
@@ -23,9 +24,15 @@ const folderOf = (workspace: Workspace): string => join(workspace.state, 'logins
 
 export const passwordsOf = (workspace: Workspace): Passwords => new Passwords(folderOf(workspace));
 
-/** The certificates of this clone's private servers and of those that log in there, made where there are none. */
+const certificatesFolder = (workspace: Workspace): string => join(workspace.state, 'tls');
+
+/** The paths of the certificates of this clone's private servers and of those that log in there. */
 export const certificatesOf = (workspace: Workspace): StackCertificates =>
-  stackCertificates(join(workspace.state, 'tls'));
+  certificatesIn(certificatesFolder(workspace));
+
+/** The same certificates, made where there are no valid ones: for the process that starts the servers. */
+export const ensureCertificates = (workspace: Workspace): Promise<StackCertificates> =>
+  stackCertificates(certificatesFolder(workspace));
 
 /** A private server that runs, as those who log in see it. `url`: as status.json has it. */
 export function privateServer(

@@ -27,7 +27,7 @@ import {
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from '../environment/environment.ts';
 import {
-  certificatesOf,
+  ensureCertificates,
   passwordsOf,
   privateServer,
   wantsTls,
@@ -182,9 +182,9 @@ export async function startInfrastructure(
 ): Promise<Infrastructure> {
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
-  const xmpp = privately.includes('prosody') ? xmppAccounts(workspace) : undefined;
+  const xmpp = privately.includes('prosody') ? await xmppAccounts(workspace) : undefined;
   const watchers = watchersOf(environment);
-  const tls = wantsTls(environment) ? certificatesOf(workspace) : undefined;
+  const tls = wantsTls(environment) ? await ensureCertificates(workspace) : undefined;
   const wal = walSettings(environment);
   if (wal && !privately.includes('postgres'))
     throw new UserError('WAL_ARCHIVE_DIR is for the private PostgreSQL; here another one is used.', EXIT.config);

@@ -80,7 +80,10 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log: silent() });
     await ensureQuickStart(here);
     remark('  starting the second organisation: a NATS server, a bridge and an agent of its own');
-    there = await startSecondOrganisation(workspace, environment, { accounts: xmppAccounts(workspace), serverUrl });
+    there = await startSecondOrganisation(workspace, environment, {
+      accounts: await xmppAccounts(workspace),
+      serverUrl,
+    });
     shown = await showBothEnds(context, watcher, there);
     await untilFound(here, leave);
     if (leave.aborted) return EXIT.cancelled;
