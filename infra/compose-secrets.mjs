@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +27,9 @@ const URLS = {
 /** `mcp-tool` -> `MCP_TOOL` */
 const constantOf = (/** @type {string} */ login) => login.toUpperCase().replaceAll('-', '_');
 
+/** The 32 bytes of an Ed25519 key, in base64. @param {string} password */
+const seedOf = (password) => createHash('sha256').update(password).digest('base64');
+
 /**
  * The variables of each container. Pure but for `passwords`, which makes what there is not.
  * @param {any} access what libs/local-servers exports
@@ -46,6 +50,7 @@ export function containerVariables(access, passwords, keys, urls = URLS) {
       OPS_TOKEN: passwords.of('ops'),
       // The same for all replicas, or an answer that comes to another one cannot be opened there.
       ...(app === 'mcp-tool' ? { MCP_STATE_SECRET: passwords.of('mcp.state') } : {}),
+      ...(app === 'a2a' ? { A2A_SIGNING_KEYS: `own:${seedOf(passwords.of('a2a.signing'))}` } : {}),
     },
   ]);
   // In quotes: nats-server reads the value of a variable as configuration, where 12e34f… is a mistake in a number.

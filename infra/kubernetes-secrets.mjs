@@ -23,7 +23,7 @@ const HELP = `infra/kubernetes-secrets [options] | kubectl apply -n NAMESPACE -f
   --state FOLDER       where passwords are kept (infra/secrets/kubernetes/PREFIX)
 
 From the environment, where it is set: POSTGRES_OWNER_PASSWORD (of a server that is there already), OPENAI_API_KEY,
-MOCK_WEATHER_TOOL_API_KEY, VAULT_KEYS, GOOGLE_CLIENT_SECRET, SLACK_CLIENT_SECRET, AZTM_PASSWORD, JWT_HS256_SECRET,
+MOCK_WEATHER_TOOL_API_KEY, VAULT_KEYS, A2A_SIGNING_KEYS, GOOGLE_CLIENT_SECRET, SLACK_CLIENT_SECRET, AZTM_PASSWORD, JWT_HS256_SECRET,
 EDGE_SHARED_SECRET, and TOOL_SECRET_*.
 `;
 
@@ -32,6 +32,7 @@ const GIVEN = /** @type {const} */ ({
   OPENAI_API_KEY: 'orchestrator',
   MOCK_WEATHER_TOOL_API_KEY: 'mcp-tool',
   VAULT_KEYS: 'mcp-tool',
+  A2A_SIGNING_KEYS: 'a2a',
   GOOGLE_CLIENT_SECRET: 'mcp-tool',
   SLACK_CLIENT_SECRET: 'mcp-tool',
   AZTM_PASSWORD: 'xmpp-bridge',

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
  * Who may import whom. This table is the only place where the arrows of the system are written down:
  *
  *   apps → bus, store, redis, safe-fetch → platform → contracts        apps → run → contracts
+ *   a2a, gateway, cli → agent-card
  *   tests and e2e → testing → contracts                         only e2e imports apps
  *
  * Inside a project, FOLDERS says the same of its folders. `eslint.config.mjs` turns both into the rule
@@ -12,7 +13,7 @@ import { readdirSync } from 'node:fs';
  */
 
 const APP = ['contracts', 'run', 'platform', 'bus', 'store', 'safe-fetch'];
-const LIBS = [...APP, 'local-servers', 'testing'];
+const LIBS = [...APP, 'agent-card', 'local-servers', 'testing'];
 /** Every app but the tests of them all; one that has no line of its own below is a service. */
 const APPS = readdirSync(new URL('../../apps/', import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'e2e')
@@ -27,13 +28,16 @@ export const ARROWS = {
   'libs/store': ['contracts', 'platform'],
   'libs/redis': ['platform'],
   'libs/safe-fetch': ['contracts', 'platform'],
+  'libs/agent-card': [],
   'libs/local-servers': ['contracts', 'platform'],
   'libs/testing': ['contracts'],
   ...Object.fromEntries(APPS.map((app) => [`apps/${app}`, APP])),
-  ...Object.fromEntries(['gateway', 'orchestrator', 'mcp-tool'].map((app) => [`apps/${app}`, [...APP, 'redis']])),
+  ...Object.fromEntries(['orchestrator', 'mcp-tool'].map((app) => [`apps/${app}`, [...APP, 'redis']])),
+  'apps/gateway': [...APP, 'redis', 'agent-card'],
+  'apps/a2a': [...APP, 'agent-card'],
   'apps/dev-model': ['contracts', 'platform'],
   'apps/mock-a2a': ['contracts', 'platform', 'bus'],
-  'apps/cli': [...APP, 'local-servers'],
+  'apps/cli': [...APP, 'local-servers', 'agent-card'],
   'apps/e2e': [...LIBS, ...APPS],
 };
 
@@ -160,6 +164,7 @@ export const FOLDERS = {
     backup: ['terminal', 'environment', 'stack', 'command-line'],
     runs: ['terminal', 'environment', 'stack', 'command-line'],
     tools: ['terminal', 'command-line'],
+    agents: ['terminal', 'command-line'],
     doctor: ['terminal', 'environment', 'command-line'],
   },
   'apps/e2e': {
@@ -209,6 +214,7 @@ export const FOLDER_ENTRIES = {
     backup: ['verb-*.ts'],
     runs: ['verb-*.ts'],
     tools: ['verb-*.ts'],
+    agents: ['verb-*.ts'],
     doctor: ['verb-*.ts'],
   },
   'apps/e2e': { 'chaos/stack': ['stack.ts'] },
@@ -221,7 +227,7 @@ export const OPEN_ROOT_FILES = ['log-events.ts'];
 export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
   { packages: ['@xmpp/*'], homes: ['apps/xmpp-bridge'], tests: false },
-  { packages: ['jose'], homes: ['apps/gateway', 'apps/mcp-tool'], tests: false },
+  { packages: ['jose'], homes: ['apps/gateway', 'apps/mcp-tool', 'libs/agent-card'], tests: false },
   { packages: ['ioredis'], homes: ['libs/redis'], tests: false },
   { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },

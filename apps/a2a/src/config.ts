@@ -1,4 +1,5 @@
 import { integer, serviceSettings, serviceVariables } from '@switchyard/platform';
+import { SigningKeysText } from '@switchyard/agent-card';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './agents/index.ts';
@@ -57,6 +58,9 @@ export const Config = z
     A2A_TIMEOUT_MS: integer(100, 3_600_000, 110_000).describe('Longest time for one delegation'),
     A2A_RETRIES: integer(0, 10, 3).describe('Tries after the first, where nothing reached the agent'),
     A2A_CARD_TTL_MS: integer(100, 86_400_000, 60_000).describe('How long a card is used before it is read again'),
+    A2A_SIGNING_KEYS: SigningKeysText.default([]).describe(
+      'Keys that sign our card, name:base64 of 32 bytes (Ed25519) or of a PKCS #8 key (P-256), comma-separated, the newest first',
+    ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
     ...SERVICE_MAP_VARIABLES,
     DRAIN_TIMEOUT_MS: integer(0, 120_000, 10_000).describe('Longest time that a stop waits for work under way'),
@@ -67,6 +71,7 @@ export const Config = z
     timeoutMs: env.A2A_TIMEOUT_MS,
     retries: env.A2A_RETRIES,
     cardTtlMs: env.A2A_CARD_TTL_MS,
+    signingKeys: env.A2A_SIGNING_KEYS,
     egressAllowHosts: env.EGRESS_ALLOW_HOSTS,
     serviceMap: serviceMapOf(env),
   }));

@@ -28,6 +28,7 @@ export const CANARIES: Readonly<Record<string, readonly string[]>> = {
   JWT_HS256_SECRET: ['gateway'],
   EDGE_SHARED_SECRET: ['gateway'],
   VAULT_KEYS: ['mcp-tool'],
+  A2A_SIGNING_KEYS: ['a2a'],
   MCP_STATE_SECRET: ['mcp-tool'],
   TOOL_SECRET_BOOKS: ['mcp-tool'],
   UPSTREAM_TOKEN: ['mcp-tool'], // Named by the file of MCP_UPSTREAMS.

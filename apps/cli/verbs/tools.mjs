@@ -37,6 +37,20 @@ export const TOOLS = [
     module: 'tools/verb-tools',
   },
   {
+    name: 'agents',
+    usage: 'agents card <url> [options]',
+    summary: 'Read the card of any A2A agent, and check its signature with a sentence for each check.',
+    words: ['card'],
+    options: [
+      ['card URL', 'the card of the agent at this base address'],
+      ['', ''],
+      ['--verify', 'what each check finds in place of the card; the exit code is 1 where it is not verified'],
+      ['--key FILE', 'trust these keys alone (a JWK or a JWKS document), not those that its host publishes'],
+      ['--json', 'the report as JSON'],
+    ],
+    module: 'agents/verb-agents',
+  },
+  {
     name: 'doctor',
     usage: 'doctor [--only GROUP] [--json]',
     summary:

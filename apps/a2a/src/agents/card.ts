@@ -1,5 +1,6 @@
 import { safeParse, sha256 } from '@switchyard/contracts';
 import { AgentCard } from '@a2a-js/sdk';
+import { leadsToAllowed } from '@switchyard/agent-card';
 import { z } from 'zod';
 
 /** A vetted card: its interfaces lead only to allowed hosts, and its texts are plain and limited. */
@@ -61,7 +62,7 @@ export function vetCard(text: string, baseUrl: string, allowedHosts: readonly st
   );
   if (spoken.length === 0)
     return { ok: false, reason: 'the card offers no A2A 1.x interface over JSONRPC or HTTP+JSON' };
-  const interfaces = spoken.filter(({ url }) => mayCall(url, baseUrl, allowedHosts));
+  const interfaces = spoken.filter(({ url }) => leadsToAllowed(url, baseUrl, allowedHosts));
   if (interfaces.length === 0) return { ok: false, reason: 'the card leads to another origin that is not allowed' };
   return {
     ok: true,
@@ -78,15 +79,6 @@ export function vetCard(text: string, baseUrl: string, allowedHosts: readonly st
       digest: sha256(text),
     },
   };
-}
-
-function mayCall(url: string, baseUrl: string, allowedHosts: readonly string[]): boolean {
-  const target = new URL(url);
-  if (target.protocol !== 'http:' && target.protocol !== 'https:') return false;
-  if (target.username !== '' || target.password !== '') return false;
-  if (target.origin === new URL(baseUrl).origin) return true;
-  const hostAndPort = `${target.hostname}:${target.port || (target.protocol === 'https:' ? '443' : '80')}`;
-  return allowedHosts.some((host) => host === hostAndPort || host === target.hostname);
 }
 
 /** Text for a person or a prompt: no control, zero-width, bidirectional or tag characters; at most `max` characters. */

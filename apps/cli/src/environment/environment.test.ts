@@ -9,6 +9,7 @@ const stack: StackAddresses = {
     ...(app === 'gateway' ? { REDIS_URL: 'redis://gateway:own@127.0.0.1:20003' } : {}),
   }),
   opsToken: 'token-of-the-clone',
+  signingKeys: 'clone:key-of-the-clone',
   namedVariables: ['UPSTREAM_TOKEN'],
   gateway: { host: '127.0.0.1', port: 8000 },
   devModelPort: 20_004,

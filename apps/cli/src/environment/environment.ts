@@ -25,6 +25,8 @@ export interface StackAddresses {
   accessOf(app: ServiceApp): Readonly<Record<string, string>>;
   /** The bearer token for the metrics of a service. */
   readonly opsToken: string;
+  /** The keys that sign the card of this clone. */
+  readonly signingKeys: string;
   /** Variables that the operator's files name, for mcp-tool. */
   readonly namedVariables: readonly string[];
   readonly gateway: { readonly host: string; readonly port: number };
@@ -85,6 +87,7 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
       return {
         EGRESS_ALLOW_HOSTS: egress,
         A2A_AGENTS: agentsOf(stack, given),
+        A2A_SIGNING_KEYS: given['A2A_SIGNING_KEYS'] || stack.signingKeys,
       };
     case 'audit':
       return { LOG_TREE_DIR: given['LOG_TREE_DIR'] || `${stack.root}/logs` };

@@ -29,5 +29,9 @@ function keptBytes(workspace: Workspace, name: string): Buffer {
  */
 export const settingsKey = (workspace: Workspace): Buffer => keptBytes(workspace, 'settings.key');
 
+/** The key that signs the card of this clone, unless the person chose A2A_SIGNING_KEYS. */
+export const signingKeys = (workspace: Workspace): string =>
+  `clone:${keptBytes(workspace, 'a2a-signing.key').toString('base64')}`;
+
 /** The token for the metrics of this clone's services, unless the person chose an OPS_TOKEN. */
 export const opsToken = (workspace: Workspace): string => keptBytes(workspace, 'ops.key').toString('hex');

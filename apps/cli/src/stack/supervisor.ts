@@ -8,7 +8,7 @@ import type { Workspace } from '../environment/workspace.ts';
 import { Ports } from '../environment/ports.ts';
 import { writeProcesses } from '../environment/process-files.ts';
 import { developmentApps, entryOf, type Launchable, serviceApps } from './services.ts';
-import { opsToken } from '../environment/settings-key.ts';
+import { opsToken, signingKeys } from '../environment/settings-key.ts';
 import { type Answer, judge, type Verdict, waitLimitMs } from './start-watch.ts';
 import { Supervised } from './supervised.ts';
 import { loginSettings, OWN_JID } from '../environment/xmpp-login.ts';
@@ -137,6 +137,7 @@ export class Supervisor {
       root: workspace.root,
       accessOf: infrastructure.accessOf,
       opsToken: opsToken(workspace),
+      signingKeys: signingKeys(workspace),
       namedVariables,
       xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,
