@@ -37,6 +37,20 @@ export default tseslint.config(
     },
   },
   {
+    // A browser reads it. Text becomes part of a page as text alone.
+    files: ['apps/*/static/**/*.js'],
+    languageOptions: {
+      sourceType: 'script',
+      globals: { document: 'readonly', location: 'readonly', sessionStorage: 'readonly' },
+    },
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'write'].map((property) => ({ property })),
+      ],
+    },
+  },
+  {
     // `node -e` in a pod reads it, as CommonJS.
     files: ['k8s/**/*.js'],
     languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly' } },

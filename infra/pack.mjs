@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url';
 
 /*
  * Puts into a folder what one image holds:  node infra/pack.mjs gateway /packed   (or `migrate`)
- * The app, the libraries that it leans on, as they were built, and the packages that these need when they run, each where
- * Node.js looks for it: dependencies and peers that are not optional, as the lock file installed them. No tests, no
- * sources, nothing of other apps, nothing for development.
+ * The app, the libraries that it leans on, as they were built, with their static files, and the packages that these need
+ * when they run, each where Node.js looks for it: dependencies and peers that are not optional, as the lock file installed
+ * them. No tests, no sources, nothing of other apps, nothing for development.
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -117,6 +117,7 @@ export function pack(app, into) {
       mkdirSync(to, { recursive: true });
       cpSync(join(from, 'package.json'), join(to, 'package.json'));
       copy(join(from, 'dist'), join(to, 'dist'), [NOT_OURS]);
+      if (existsSync(join(from, 'static'))) copy(join(from, 'static'), join(to, 'static'), []);
       const link = join('node_modules/@switchyard', manifest(from).name.split('/')[1]);
       if (folder.startsWith('libs/')) {
         mkdirSync(join(into, dirname(link)), { recursive: true });

@@ -49,6 +49,15 @@ describe('what an image holds', () => {
   });
 });
 
+describe('the image of the gateway', () => {
+  it('has the files of its pages, beside what was built', () => {
+    const image = join(into, 'gateway');
+    pack('gateway', image);
+    for (const file of ['index.html', 'page.js', 'failed.html'])
+      assert.ok(existsSync(join(image, 'apps/gateway/static/provider', file)), file);
+  });
+});
+
 describe('the list of parts of an image', () => {
   const refOf = (folder) => {
     const { name, version } = JSON.parse(readFileSync(new URL(`${folder}/package.json`, ROOT), 'utf8'));
