@@ -215,7 +215,7 @@ export class FakeOrchestrator {
     const asks = drafts.some(({ type }) => type === 'orchestrator.approval.requested');
     if (pause === undefined && !asks) return this.#append(runId, drafts.slice(1));
     for (let draft of drafts.slice(1)) {
-      if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, Number(pause)));
+      if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, Number(pause) || 1));
       if (hasEnded(this.#runs.get(runId)!.events)) return;
       if (draft.type === 'orchestrator.planning.completed' && draft.data.decision.kind === 'answer') {
         for (const delta of deltas(runId, 'msg-answer', draft.data.step_number, draft.data.decision.text))
