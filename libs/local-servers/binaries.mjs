@@ -19,7 +19,7 @@ const SYSTEM_PLACES = [
 ];
 
 /** The oldest PostgreSQL that the migrations are written for. */
-export const OLDEST_POSTGRES = 15;
+const OLDEST_POSTGRES = 15;
 
 /** @param {string} file */
 function isExecutable(file) {

@@ -76,7 +76,7 @@ function readHistory(messages: readonly ChatMessage[]): Turn[] {
 }
 
 /** The text of a message, whether it is a string or a list of parts. */
-export function textOf(message: ChatMessage): string {
+function textOf(message: ChatMessage): string {
   if (typeof message.content === 'string') return message.content;
   if (!Array.isArray(message.content)) return '';
   return message.content

@@ -11,7 +11,7 @@ export interface OfferedFunction {
 }
 
 /** What a parameter wants, read from its name, description, type and format. */
-export type ParameterKind =
+type ParameterKind =
   | 'arithmetic' | 'place' | 'email' | 'url' | 'date' | 'query' | 'title' | 'content' | 'task' | 'choice'
   | 'number' | 'boolean' | 'list' | 'object' | 'text'; // prettier-ignore
 

@@ -45,7 +45,7 @@ export interface WireToolCall {
   arguments: string;
 }
 
-export interface Usage {
+interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;

@@ -9,7 +9,7 @@ import { splitTask } from './task-parts.ts';
 import { DELEGATE_PREFIX, resolve, SUBMIT_PLAN } from './resolve.ts';
 import type { PlanItem, ResolvedCall } from './resolve.ts';
 
-export interface PlannedCall {
+interface PlannedCall {
   name: string;
   arguments: Record<string, unknown>;
 }

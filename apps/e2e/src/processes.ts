@@ -25,7 +25,7 @@ import { migrateDatabase } from '@switchyard/store';
  * back.
  */
 
-export const APPS = ['orchestrator', 'gateway', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
+const APPS = ['orchestrator', 'gateway', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type ProcessApp = (typeof APPS)[number];
 
 export interface ProcessesOptions {

@@ -7,7 +7,7 @@ import type { X509Certificate } from '@peculiar/x509';
 const DAY_MS = 86_400_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-export interface IssueOptions {
+interface IssueOptions {
   /** The common name: for a client its login. */
   readonly name: string;
   readonly uses: readonly ('server' | 'client')[];
@@ -18,7 +18,7 @@ export interface IssueOptions {
 }
 
 /** In PEM form. */
-export interface Issued {
+interface Issued {
   readonly certificate: string;
   readonly key: string;
 }

@@ -28,7 +28,7 @@ export interface LifecycleOptions {
   readonly handleSignals?: boolean;
 }
 
-export type Stop = (leftMs: number) => Promise<void> | void;
+type Stop = (leftMs: number) => Promise<void> | void;
 
 export interface Lifecycle {
   /** Registers what must happen when the service stops; it happens at once where that has begun. It is told what time is left. */

@@ -49,7 +49,7 @@ export interface SafeFetchOptions {
 export type XmppRoute = Required<Pick<SafeFetchOptions, 'serviceMap' | 'overXmpp'>>;
 
 /** Limits of one call, where it needs others than the rest. */
-export interface CallLimits {
+interface CallLimits {
   readonly timeoutMs?: number;
   readonly maxResponseBytes?: number;
   /** The path with names in the place of values, where values in it are not for traces. */

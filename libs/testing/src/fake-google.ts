@@ -5,7 +5,7 @@ import { type Answer, type Asked, bearerOf, FAKE_CLIENT, FakeGrants, listen, typ
  * in the words of Google.
  */
 
-export interface FakeMail {
+interface FakeMail {
   readonly id: string;
   readonly threadId: string;
   readonly labelIds: readonly string[];

@@ -63,7 +63,7 @@ interface OpenRun {
 }
 
 /** The folder, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
-export const RAW_FOLDER = 'raw';
+const RAW_FOLDER = 'raw';
 const MAX_OPEN_RUNS = 5_000;
 
 export class TreeDisk {

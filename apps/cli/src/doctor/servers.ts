@@ -146,7 +146,7 @@ async function agents(context: VerbContext, limitMs: number, take: Take, tell: T
   await part(context, 'apps/a2a', [], env, limitMs, 45, take, tell);
 }
 
-export async function part(
+async function part(
   { workspace }: VerbContext,
   project: 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
   args: readonly string[],

@@ -16,7 +16,7 @@ export interface LoginWish {
   readonly timeoutMs: number;
 }
 
-export interface Check {
+interface Check {
   readonly ok?: boolean;
   readonly detail?: string;
   readonly pending?: boolean;

@@ -29,7 +29,7 @@ export interface RoundReport {
   readonly findings: readonly Finding[];
 }
 
-export interface BatchReport {
+interface BatchReport {
   readonly name: string;
   readonly about: string;
   readonly tried: number;

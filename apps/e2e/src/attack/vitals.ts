@@ -9,7 +9,7 @@ import type { AttackedStack } from './stack/index.ts';
  */
 
 /** What a process may hold more than at the start, after its garbage was collected. */
-export const GROWTH_LIMIT_MB = 160;
+const GROWTH_LIMIT_MB = 160;
 const SETTLE_MS = 1_500;
 const SETTLE_TRIES = 6;
 

@@ -72,7 +72,7 @@ function pendingOutcome(state: AgUiState, pendingToolCallIds: readonly string[])
 }
 
 /** `<runId>:<approvalId>`; neither part can hold a colon. */
-export function interruptId(runId: string, approvalId: string): string {
+function interruptId(runId: string, approvalId: string): string {
   return `${runId}:${approvalId}`;
 }
 

@@ -11,7 +11,7 @@ import type { AgUiMessage, DialectContext } from './dialect.ts';
 /** An AG-UI event in its wire form. */
 export type AgUiEvent = { readonly type: string } & Record<string, unknown>;
 
-export interface OpenStep {
+interface OpenStep {
   readonly name: string;
   /** The subagent it belongs to; null: the run itself. */
   readonly owner: string | null;
@@ -26,14 +26,14 @@ export interface OpenSubagent {
 }
 
 /** A message that is being shown; `sent` is what the client has of it. */
-export interface OpenText {
+interface OpenText {
   readonly messageId: string;
   readonly sent: string;
   /** Index of the next expected piece; a missing piece ends live text until the whole message comes. */
   readonly nextIndex: number;
 }
 
-export interface Plan {
+interface Plan {
   readonly messageId: string;
   readonly steps: readonly { step_id: string; target: string; task: string; status: string }[];
 }

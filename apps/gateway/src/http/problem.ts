@@ -17,7 +17,7 @@ export function toProblem(error: unknown): ProblemAnswer {
   return problemOf(toPublicError(error));
 }
 
-export function problemOf(error: PublicError): ProblemAnswer {
+function problemOf(error: PublicError): ProblemAnswer {
   const { http: status, retry, summary } = ERROR_CODES[error.code];
   const retryAfterS =
     error.retryAfterMs === undefined ? DEFAULT_RETRY_AFTER_S : Math.max(1, Math.ceil(error.retryAfterMs / 1000));

@@ -11,7 +11,7 @@ import { AppError } from '@switchyard/contracts';
  * - A session without watched resources, or that is over, causes no reads.
  */
 
-export const MAX_WATCHED = 32;
+const MAX_WATCHED = 32;
 
 export interface WatchedParts {
   /** Reads the resource. Throws if it cannot be read. */

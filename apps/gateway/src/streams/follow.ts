@@ -22,7 +22,7 @@ import {
  */
 
 /** Batches of available events. Ends after the terminal event, or when the reader's signal aborts. */
-export type RunFeed = AsyncIterable<readonly RunEvent[]>;
+type RunFeed = AsyncIterable<readonly RunEvent[]>;
 export type RunBus = Pick<Bus, 'request' | 'follow'>;
 
 export interface Reader {

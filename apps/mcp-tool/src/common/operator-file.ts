@@ -13,7 +13,7 @@ import type { FileMistake } from './yaml-file.ts';
 
 const MAX_BYTES = 1024 ** 2;
 
-export type Parsed<T> = { readonly value: T } | { readonly mistakes: readonly FileMistake[] };
+type Parsed<T> = { readonly value: T } | { readonly mistakes: readonly FileMistake[] };
 
 export interface FileParts<T> {
   readonly path: string;

@@ -25,7 +25,7 @@ const LIMITED = [
 const NOT_GRANTED = ['insufficientPermissions', 'ACCESS_TOKEN_SCOPE_INSUFFICIENT'];
 const SWITCHED_OFF = ['accessNotConfigured', 'SERVICE_DISABLED'];
 
-export function googleFault(answer: Answered, title: string): Error | undefined {
+function googleFault(answer: Answered, title: string): Error | undefined {
   const { status, headers, body } = answer;
   if (status < 400) return undefined;
   const said = Refusal.safeParse(body).data?.error;

@@ -9,7 +9,7 @@ import type { ProviderConfig } from '../oauth/provider-config.ts';
  *   only.
  */
 
-export interface ClientSettings {
+interface ClientSettings {
   readonly clientId: string | undefined;
   readonly clientSecret: string | undefined;
   /** Serves logins and API in place of the real one: an emulator, a test. */

@@ -23,7 +23,7 @@ const WORDS: Readonly<Record<string, string>> = {
   invalid_cursor: 'the cursor is not one that the list gave',
 };
 
-export function slackFault(answer: Answered, title: string): Error | undefined {
+function slackFault(answer: Answered, title: string): Error | undefined {
   if (answer.status === 429) return tooOften(answer, title);
   const refused = plainRefusal(answer, title, undefined);
   if (refused) return refused;

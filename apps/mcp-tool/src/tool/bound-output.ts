@@ -2,7 +2,7 @@
 export const DEFAULT_OUTPUT_BYTES = 64 * 1024;
 
 /** Replaces a value that is too large. */
-export interface CutValue {
+interface CutValue {
   readonly truncated: true;
   readonly note: string;
   readonly beginning: string;

@@ -13,7 +13,7 @@ import type { Tool } from './tool.ts';
  */
 
 /** The largest output in the record of a call; with the arguments it is an event that every reader gets whole. */
-export const MAX_RECORDED_BYTES = 256 * 1024;
+const MAX_RECORDED_BYTES = 256 * 1024;
 
 /** The content for MCP clients, within the same limit: items that do not fit are named, not given. */
 export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {

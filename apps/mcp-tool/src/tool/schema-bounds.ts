@@ -9,7 +9,7 @@
  *   value, are refused.
  */
 
-export const MAX_DEPTH = 64;
+const MAX_DEPTH = 64;
 export interface SchemaBounds {
   /** The limit of objects in a schema. */
   readonly parts: number;

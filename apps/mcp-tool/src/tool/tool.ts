@@ -94,7 +94,7 @@ export interface ToolData extends ToolInfo {
 
 export type Checked = { readonly ok: true; readonly value: unknown } | Refused;
 /** `mcp`: the result for an MCP client in place of the output, if the tool speaks MCP itself. */
-export type Judged = { readonly ok: true; readonly value: unknown; readonly mcp?: McpToolResult } | Refused;
+type Judged = { readonly ok: true; readonly value: unknown; readonly mcp?: McpToolResult } | Refused;
 interface Refused {
   readonly ok: false;
   /** "path: what is expected", at most 20 lines. */

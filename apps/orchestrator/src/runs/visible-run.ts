@@ -4,7 +4,7 @@ import type { Journal, RunHead } from '@switchyard/store';
 /* Which caller sees which run. A run that the caller may not see answers exactly like one that does not exist. */
 
 /** A caller sees runs of its own tenant: a user its own, admin and auditor all. */
-export function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
+function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
   if (principal.tenantId !== run.tenantId) return false;
   return principal.userId === run.userId || principal.role === 'admin' || principal.role === 'auditor';
 }

@@ -6,7 +6,7 @@ import { Pipe } from './pipe.ts';
 import type { Answer } from './replay.ts';
 
 /** One request of a peer, as it goes to the gateway. */
-export interface GatewayCall {
+interface GatewayCall {
   readonly principal: Principal;
   /** Full JID of the peer. */
   readonly from: string;

@@ -29,7 +29,7 @@ export function lookedUp({ domain, host, tls }: Where, targets: readonly Target[
   return `Using host: ${all}, in this order, as the SRV records of ${domain} say`;
 }
 
-export function secured({ version, verified, bindings, fingerprint, certificate }: Secured): string {
+function secured({ version, verified, bindings, fingerprint, certificate }: Secured): string {
   const seen = certificate
     ? `certificate of ${quoted(certificate.subject)} for ${quoted(certificate.names)} by ${quoted(certificate.issuer)}, ` +
       `valid until ${new Date(certificate.validTo).toISOString()}, SHA-256 ${fingerprint}`

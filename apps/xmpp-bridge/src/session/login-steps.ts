@@ -12,7 +12,7 @@ import { configuredTarget, type LoginFailure } from '../login/index.ts';
 type Account = NonNullable<BridgeConfig['login']>;
 
 /** Where a login connects, as far as the configuration says. */
-export function wayOf(account: Account): string {
+function wayOf(account: Account): string {
   const target = configuredTarget(account);
   return target ? `${target.host}:${target.port}, ${target.mode}` : `the server that DNS names for ${account.domain}`;
 }

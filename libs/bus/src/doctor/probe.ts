@@ -80,7 +80,7 @@ export async function probeBus({ url, tls: files, app: asked, limitMs }: ProbeOp
 }
 
 /** The value of `refused` for an invalid URL. */
-export const NO_URL = 'NO_URL';
+const NO_URL = 'NO_URL';
 
 function parsedUrl(url: string): ReturnType<typeof parseUrl> | undefined {
   try {

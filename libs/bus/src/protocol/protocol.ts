@@ -41,7 +41,7 @@ export const FRAME_INTERVAL_MS = 2_000;
 /** Three missed frames: the worker is lost. */
 export const LOST_AFTER_MS = 3 * FRAME_INTERVAL_MS;
 /** Room for headers and protocol below the server's limit of 1 MiB. */
-export const MAX_BODY_BYTES = 900_000;
+const MAX_BODY_BYTES = 900_000;
 
 /** Other versions may have sent more than we send; a server with a larger limit does not raise ours. */
 const LARGEST_READ_BYTES = 1_048_576;

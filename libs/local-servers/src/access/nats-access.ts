@@ -12,7 +12,7 @@ const GENERATED = fileURLToPath(new URL('../../../../infra/nats/permissions.conf
 const LOGIN = /user: "([^"]+)", password: \$NATS_[A-Z0-9_]+_PASSWORD/g;
 
 /** The permissions that `npm run gen` wrote from the contracts. */
-export function generatedPermissions(): string {
+function generatedPermissions(): string {
   return readFileSync(GENERATED, 'utf8');
 }
 

@@ -15,8 +15,8 @@ import { type BackupManifest, digestOf, readManifest, UnusableBackup } from './m
  * - A truncated or damaged file, or one that is no backup, is refused with its name before any of its content is used.
  */
 
-export const MANIFEST = 'manifest.json';
-export const MANIFEST_DIGEST = 'manifest.sha256';
+const MANIFEST = 'manifest.json';
+const MANIFEST_DIGEST = 'manifest.sha256';
 const MANIFEST_LIMIT_BYTES = 4 * 1024 ** 2;
 const COMPRESSION = { level: 1, strategy: constants.Z_DEFAULT_STRATEGY };
 

@@ -31,7 +31,7 @@ const COPY_LIMIT_MS = 6 * 3_600_000;
 const ROOM = 1.6;
 
 export type Stage = 'copy' | 'verify' | 'pack';
-export type OnStage = (stage: Stage, doneBytes?: number, allBytes?: number) => void;
+type OnStage = (stage: Stage, doneBytes?: number, allBytes?: number) => void;
 
 export interface BaseBackupOptions {
   /** The URL of the superuser. */
@@ -52,8 +52,8 @@ export interface BackupDone {
   readonly manifest: BackupManifest;
 }
 
-export const CONTAINS = ['PostgreSQL: every database of the cluster, with the WAL that makes the copy whole'];
-export const LEFT_OUT = [
+const CONTAINS = ['PostgreSQL: every database of the cluster, with the WAL that makes the copy whole'];
+const LEFT_OUT = [
   'NATS JetStream: rebuilt from PostgreSQL',
   'Redis: counts are made anew from PostgreSQL, lists are made anew',
   'passwords, keys of the bus and of the vault, .env and other settings: keep them elsewhere',

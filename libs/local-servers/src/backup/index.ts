@@ -12,4 +12,4 @@ export {
   type WalArchive,
   walOf,
 } from './wal-archive.ts';
-export { reachOf, segmentOf } from './wal-segments.ts';
+export { reachOf } from './wal-segments.ts';

@@ -17,7 +17,7 @@ import { segmentOf } from './wal-segments.ts';
  * - The folder never exceeds its size limit: the oldest WAL is removed first.
  */
 
-export const ARCHIVE_SLOT = 'switchyard_archive';
+const ARCHIVE_SLOT = 'switchyard_archive';
 const KEPT_FOR_ARCHIVE = '2GB';
 const STATUS_SECONDS = 1;
 

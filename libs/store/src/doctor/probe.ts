@@ -19,7 +19,7 @@ export interface RightTried {
   readonly failed?: string;
 }
 
-export interface Refused {
+interface Refused {
   readonly code: string;
   readonly message: string;
 }

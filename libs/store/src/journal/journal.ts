@@ -144,7 +144,7 @@ export interface RunHead {
 }
 
 export const INPUT_KINDS = ['cancel', 'approval', 'message'] as const;
-export type InputKind = (typeof INPUT_KINDS)[number];
+type InputKind = (typeof INPUT_KINDS)[number];
 
 export interface RunInput {
   /** Counts from 1 within its run. */

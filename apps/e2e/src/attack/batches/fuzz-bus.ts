@@ -15,7 +15,7 @@ const LIMIT_MS = 10_000;
 const PRINCIPAL = { tenantId: MALLORY.tenant, userId: MALLORY.user, role: MALLORY.role, via: 'dev' };
 
 /** Inputs of a request: mostly on behalf of somebody who may ask, so that more than the door is tried. */
-export function inputsOf(contract: RequestContract): fc.Arbitrary<unknown> {
+function inputsOf(contract: RequestContract): fc.Arbitrary<unknown> {
   const schema = z.toJSONSchema(contract.input, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Exclude<
     Schema,
     boolean

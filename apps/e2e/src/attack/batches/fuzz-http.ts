@@ -31,7 +31,7 @@ function textOf(parameter: Parameter, resolve: Resolve): fc.Arbitrary<string> {
 const sendable = (value: string) => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 6_000);
 
 /** Requests of one route. */
-export function requestsOf({ method, path, parameters, body }: Operation, resolve: Resolve): fc.Arbitrary<Sent> {
+function requestsOf({ method, path, parameters, body }: Operation, resolve: Resolve): fc.Arbitrary<Sent> {
   const of = (where: Parameter['in']) => {
     const model = parameters.filter((p) => p.in === where).map((p) => [p.name, textOf(p, resolve)] as const);
     const required = where === 'path' ? model.map(([key]) => key) : [];

@@ -72,7 +72,7 @@ export async function eachOf<T>(items: readonly T[], act: (item: T) => Promise<u
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-export function shown({ method, path, headers = [], body }: Sent): string {
+function shown({ method, path, headers = [], body }: Sent): string {
   const head = headers.map(([name, value]) => `${name}: ${value.slice(0, 200)}`).join(' | ');
   return `${method} ${path.slice(0, 200)} ${head} ${typeof body === 'string' ? body.slice(0, 300) : ''}`;
 }

@@ -10,7 +10,7 @@ import type { Finding } from './findings.ts';
 const SHRINK_LIMIT_MS = 5_000;
 
 /** FNV-1a, as a 31-bit number. */
-export function seedOf(text: string): number {
+function seedOf(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
   return (value >>> 1) & 0x7fffffff;

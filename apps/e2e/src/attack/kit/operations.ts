@@ -44,7 +44,7 @@ export async function readInterface(gateway: string): Promise<Interface> {
   return interfaceOf((await answer.json()) as Document);
 }
 
-export function interfaceOf(document: Document): Interface {
+function interfaceOf(document: Document): Interface {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([method]) => METHODS.has(method))

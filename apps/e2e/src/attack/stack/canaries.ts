@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
  */
 
 /** Who may see a canary: nobody at all, or the tenant whose it is. */
-export type Audience = 'nobody' | 'victim';
+type Audience = 'nobody' | 'victim';
 
 export interface Canary {
   readonly name: string;

@@ -16,7 +16,7 @@ export interface Issuer {
   stop(): Promise<void>;
 }
 
-export interface Keys {
+interface Keys {
   readonly rsa: KeyObject;
   readonly ec: KeyObject;
   /** The public key of `rsa`, as everybody may read it. */

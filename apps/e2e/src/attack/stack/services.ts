@@ -7,9 +7,9 @@ import { AUDIENCE, ISSUER, type Issuer } from './issuer.ts';
 /* Which services there are, and what each is told: no more than its own. */
 
 export type GatewayMode = 'dev' | 'jwt' | 'edge';
-export type AttackedApp = Exclude<AppName, 'computer-use'>;
+type AttackedApp = Exclude<AppName, 'computer-use'>;
 
-export interface ServicePlan {
+interface ServicePlan {
   readonly name: string;
   readonly app: AttackedApp;
   readonly env: Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export interface Delegation {
   readonly outcome: DelegationOutcome | undefined;
 }
 
-export interface DelegationOutcome {
+interface DelegationOutcome {
   readonly ts: number;
   readonly status: string;
   readonly error: string;

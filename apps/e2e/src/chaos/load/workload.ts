@@ -8,20 +8,20 @@ export type ClientDialect = (typeof CLIENT_DIALECTS)[number];
 
 type ToolName = (typeof CHAOS_TOOLS)[number]['name'];
 
-export interface PlannedCall {
+interface PlannedCall {
   readonly kind: 'call';
   readonly tool: ToolName;
   readonly ms: number;
 }
 
 /** A task in words for the agent for tools, which calls these, one after the other. */
-export interface PlannedErrand {
+interface PlannedErrand {
   readonly kind: 'errand';
   readonly calls: readonly PlannedCall[];
 }
 
 /** A task in words for the agent over A2A, which takes so long and then answers, or fails. */
-export interface PlannedDelegation {
+interface PlannedDelegation {
   readonly kind: 'delegation';
   readonly ms: number;
   readonly fails: boolean;

@@ -10,7 +10,6 @@ import { overlaid } from './decorated.ts';
  * noledger  every call of a tool is told that it is the first of its key
  */
 export const MUTANTS = ['nofence', 'noledger'] as const;
-export type Mutant = (typeof MUTANTS)[number];
 
 /** A journal whose refusals are overruled: what is refused is written all the same. `url`: a superuser's. */
 export function unfencedJournal(journal: Journal, url: string): Journal {

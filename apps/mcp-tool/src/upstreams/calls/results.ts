@@ -17,7 +17,7 @@ const MAX_BLOCKS = 500;
 
 export type Block = Record<string, unknown>;
 
-export interface McpContent {
+interface McpContent {
   content: Block[];
   structuredContent?: unknown;
   isError?: boolean;

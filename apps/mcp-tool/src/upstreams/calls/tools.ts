@@ -21,7 +21,7 @@ import { answerOf, errorText, type UpstreamAnswer } from './results.ts';
  */
 
 /** Checks values against a schema of an upstream: bounded in time, whatever the schema. Throws where it refuses it. */
-export type Compile = (schema: Record<string, unknown>, trust: Trust) => (value: unknown) => Checked;
+type Compile = (schema: Record<string, unknown>, trust: Trust) => (value: unknown) => Checked;
 
 export interface UpstreamToolParts {
   readonly catalog: Catalog;

@@ -39,7 +39,7 @@ export interface Launch {
 }
 
 /** Its home and, where the operator names none, where it works. */
-export const SANDBOX_HOME = '/home/mcp';
+const SANDBOX_HOME = '/home/mcp';
 
 export interface LaunchParts {
   readonly program: string;
