@@ -17,7 +17,7 @@ export interface OptionalPackage {
 export const OPTIONAL_PACKAGES: readonly OptionalPackage[];
 /** What only tests need. Where it is missing and cannot be installed, the tests that need it are skipped. */
 export interface TestPackage {
-  readonly name: 'ejabberd' | 'slixmpp' | OptionalPackage['name'];
+  readonly name: 'ejabberd' | 'slixmpp' | 'promtool' | 'xvfb' | 'openbox' | OptionalPackage['name'];
   readonly aptPackage: string;
   find(env?: NodeJS.ProcessEnv): string | undefined;
 }

@@ -101,13 +101,15 @@ export const OPTIONAL_PACKAGES = [
 
 /**
  * What the tests need beside the servers, and nothing else does: the XMPP server and the XMPP client of other people, and
- * promtool, which checks metrics and rules.
+ * promtool, which checks metrics and rules; and a display, which is needed by who runs `apps/computer-use` as well.
  * @type {readonly import('./binaries.mjs').TestPackage[]}
  */
 export const TEST_PACKAGES = [
   { name: 'ejabberd', aptPackage: 'ejabberd', find: (env) => findProgram('ejabberdctl', env) },
   { name: 'slixmpp', aptPackage: 'python3-slixmpp', find: () => existing('/usr/lib/python3/dist-packages/slixmpp') },
   { name: 'promtool', aptPackage: 'prometheus', find: (env) => findProgram('promtool', env) },
+  { name: 'xvfb', aptPackage: 'xvfb', find: (env) => findProgram('Xvfb', env) },
+  { name: 'openbox', aptPackage: 'openbox', find: (env) => findProgram('openbox', env) },
   ...OPTIONAL_PACKAGES,
 ];
 

@@ -67,7 +67,7 @@ describe('the installation of system packages', () => {
   it('brings what only tests need to the tests alone', () => {
     assert.deepEqual(
       TEST_PACKAGES.map(({ aptPackage }) => aptPackage),
-      ['ejabberd', 'python3-slixmpp', 'prometheus', 'bubblewrap'],
+      ['ejabberd', 'python3-slixmpp', 'prometheus', 'xvfb', 'openbox', 'bubblewrap'],
     );
     assert.ok(!SERVERS.some(({ aptPackage }) => TEST_PACKAGES.some((each) => each.aptPackage === aptPackage)));
   });

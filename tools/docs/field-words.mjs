@@ -2,13 +2,13 @@
 const WORDS = `
   ability abort batcher commit accept access account answer api app append approve argument arithmetic assembler auth back backoff backup
   behalf bench blocked blocking body bound bucket builder calculator calendar call capability certificate challenged
-  chaos char check chunk client clock column completion component config connect connection console content controller
+  chaos char check child chunk client clock column completion component config connect connection console content controller
   cookie copy credential cut data debug decide define definition demo depth dialogue digest directory disk dispatcher doc
   done downstream entry environment error failure fault feature fetch field file filter fit flag folder follow function
   gateway glob granted guard guarded handler header health help hook host id idempotency index instrument interrupt judge
   key launch legacy level lifecycle limit line list lock  logger main manager map memory message metadata method metric migrate
   mistake model module name needed note on operation orchestrate orchestrator origin outcome outgoing output paint parse password
-  path pattern payload piece pipe policy port price problem process program protocol pull question queue raw read
+  path pattern payload piece pipe pixel png policy port price problem process program protocol pull question queue raw read
   reader readiness ready reason record recover refused register registration reply report restore result resume route row
   rule scanner schema script search secret segment server service session set setting settle signature size socket span spec
   state statement stop stopped store system table tail taken telemetry teller text timeout to token traffic truncate

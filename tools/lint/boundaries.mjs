@@ -142,7 +142,13 @@ export const FOLDERS = {
     ],
   },
   'apps/a2a': { agents: [], delegation: ['agents'] },
-  'apps/computer-use': { computer: [] },
+  'apps/computer-use': {
+    computer: [],
+    display: [],
+    frames: ['computer'],
+    hands: [],
+    x11: ['computer', 'display', 'frames', 'hands'],
+  },
   'apps/audit': { 'log-tree': [] },
   'apps/xmpp-bridge': {
     wire: [],
@@ -233,6 +239,7 @@ export const PACKAGE_HOMES = [
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },
   { packages: ['@peculiar/*'], homes: ['libs/local-servers'], tests: false },
+  { packages: ['x11'], homes: ['apps/computer-use'], tests: false },
   { packages: ['undici'], homes: ['libs/safe-fetch'], tests: false },
   { packages: ['fast-check'], homes: ['libs/testing'], tests: false },
   { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool', 'apps/gateway', 'apps/e2e'], tests: false },

@@ -1,1 +1,2 @@
 export type { ActOutcome, Computer, ComputerBackend, Frame, SessionRequest, UiElement } from './computer/index.ts';
+export { X11Backend, type X11BackendOptions } from './x11/index.ts';

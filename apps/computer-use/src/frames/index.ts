@@ -1,0 +1,3 @@
+export { changedRectangle, type Pixels } from './pixels.ts';
+export { PngThread } from './png-thread.ts';
+export { ScreenFrames } from './screen-frames.ts';

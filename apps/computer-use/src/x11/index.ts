@@ -1,0 +1,1 @@
+export { X11Backend, type X11BackendOptions } from './x11-backend.ts';
