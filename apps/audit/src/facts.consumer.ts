@@ -4,7 +4,7 @@ import { systemRecord } from './records.ts';
 
 /** Name of the durable consumers on RUNS and SYSTEM: replicas share them, and a restart goes on where it was. */
 const DURABLE = 'audit';
-const BATCH = 200;
+const BATCH = 500;
 
 export interface ConsumerParts {
   readonly bus: Pick<Bus, 'consume'>;

@@ -1,5 +1,6 @@
 import { type AuditRecord, formatCursor, Id, RunId, type RunEvent, type SystemEvent } from '@switchyard/contracts';
 import { redactSecrets } from '@switchyard/platform';
+import { maskedOf } from './log-tree/index.ts';
 
 /** The audit record of a fact of a run. The same fact gives the same record, whichever way it came. */
 export function runRecord(event: RunEvent, userId: string | null): AuditRecord {
@@ -12,7 +13,7 @@ export function runRecord(event: RunEvent, userId: string | null): AuditRecord {
     userId,
     runId: event.runId,
     seq: event.seq,
-    data: redactSecrets(event.data),
+    data: maskedOf(event).data,
   };
 }
 

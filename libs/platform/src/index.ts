@@ -108,5 +108,5 @@ export {
   tlsVariables,
 } from './tls-files.ts';
 export { tlsRefusal } from './tls-refusal.ts';
-export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
+export { isSecretKey, LOG_STRING_LIMIT, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
 export { type Behalf, currentBehalf, onBehalfOf, rememberBehalf } from './on-behalf.ts';

@@ -7,7 +7,8 @@
  * - The time is linear in what is kept: every pattern has a bounded length, a value a bounded number of nodes.
  */
 
-const MAX_STRING = 500;
+/** A string in a log has at most this many characters. */
+export const LOG_STRING_LIMIT = 500;
 const MAX_DEPTH = 12;
 const MAX_ENTRIES = 1_000;
 const MAX_NODES = 20_000;
@@ -81,12 +82,12 @@ export function redactSecrets(value: unknown): unknown {
 }
 
 /** A text cut at 500 characters: `value... [truncated, N chars total]`. */
-export function truncateText(text: string, limit = MAX_STRING): string {
+export function truncateText(text: string, limit = LOG_STRING_LIMIT): string {
   return text.length <= limit ? text : cut(text, limit, text.length);
 }
 
 /** A text for a log: masked, then cut. Of a huge text only its beginning is looked at. */
-export function redactAndCut(text: string, limit = MAX_STRING): string {
+export function redactAndCut(text: string, limit = LOG_STRING_LIMIT): string {
   if (text.length <= limit + LOOKAHEAD) {
     const clean = redactText(text);
     return clean.length <= limit ? clean : cut(clean, limit, text.length);

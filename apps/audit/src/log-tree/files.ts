@@ -1,12 +1,16 @@
 import {
   appendFileSync,
+  closeSync,
+  fstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -26,10 +30,15 @@ export function makeFolder(path: string): void {
   mkdirSync(path, PRIVATE_FOLDER);
 }
 
-/** Makes a folder inside of `root`. Throws ENOENT if `root` does not exist (any more). */
-export function makeFolderIn(root: string, path: string): void {
-  statSync(root);
-  makeFolder(join(root, path));
+/** Makes a folder in one that exists; false if it exists already. Throws ENOENT if its parent does not (any more). */
+export function makeFolderIn(parent: string, name: string): boolean {
+  try {
+    mkdirSync(join(parent, name), { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  }
 }
 
 /** False if it exists already. */
@@ -43,10 +52,20 @@ export function createFile(path: string, text: string): boolean {
   }
 }
 
-/** A reader sees the old file or the new one, never a half. */
-export function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, PRIVATE_FILE);
-  renameSync(`${path}.new`, path);
+/**
+ * Writes a short text over the one in a file, by one call; what the old one had more becomes spaces. Throws ENOENT without a
+ * file. Nothing is renamed over it: some file systems pay for each removed file whenever they make one (ADR 60).
+ */
+export function overwriteFile(path: string, text: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    const body = text.trimEnd();
+    const end = text.slice(body.length);
+    const missing = fstatSync(file).size - Buffer.byteLength(text);
+    writeSync(file, `${body}${' '.repeat(Math.max(0, missing))}${end}`, 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Undefined where it cannot be read. */

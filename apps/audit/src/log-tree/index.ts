@@ -3,3 +3,4 @@
 export { DiskThread } from './disk-thread.ts';
 export { LogTreePruner } from './pruner.ts';
 export { LogTreeWriter } from './writer.ts';
+export { maskedOf } from './masked-fact.ts';

@@ -1,5 +1,6 @@
 import type { RunEvent } from '@switchyard/contracts';
-import { redactSecrets, truncateForLog } from '@switchyard/platform';
+import { LOG_STRING_LIMIT, redactSecrets, truncateForLog } from '@switchyard/platform';
+import { maskedOf } from './masked-fact.ts';
 import { eventFolder, folderNames, logLine, taskHash } from './log-tree.ts';
 import type { Line, RunLines } from './tree-disk.ts';
 
@@ -31,12 +32,12 @@ export function linesOf(accepted: Accepted, events: readonly RunEvent[]): RunLin
 }
 
 function lineOf(event: RunEvent): Line {
-  const data = redactSecrets(event.data);
-  return {
-    seq: event.seq,
-    line: `${JSON.stringify(logLine(event, truncateForLog(data)))}\n`,
-    raw: `${JSON.stringify({ ...logLine(event, data), seq: event.seq })}\n`,
-  };
+  const { data, json } = maskedOf(event);
+  // Without a long string nothing of it is cut.
+  const short = json.length <= LOG_STRING_LIMIT ? json : JSON.stringify(truncateForLog(data));
+  const { timestamp, event: name, step_id } = logLine(event, null);
+  const head = JSON.stringify({ timestamp, event: name, step_id }).slice(0, -1);
+  return { seq: event.seq, line: `${head},"data":${short}}\n`, raw: `${head},"data":${json},"seq":${event.seq}}\n` };
 }
 
 function metadata(accepted: Accepted, completed: Completed | undefined): string {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   appendLines,
   createFile,
@@ -7,7 +7,7 @@ import {
   makeFolderIn,
   readSeqs,
   readText,
-  replaceFile,
+  overwriteFile,
   sizeOf,
 } from './files.ts';
 import { METADATA_FILE, parseMetadata } from './metadata.ts';
@@ -18,6 +18,7 @@ import { METADATA_FILE, parseMetadata } from './metadata.ts';
  *  - A line that its folder already holds is not written again, also after a restart: the numbers of the payloads tell.
  *  - The payloads follow the lines, so a payload tells a later writer that its line is there.
  *  - A folder that the pruner removed meanwhile is made anew.
+ *  - A run whose whole life is in one batch has its last metadata.json from the start: it is written once.
  */
 
 /** One event: its line, and its whole payload. Both end with a line break. */
@@ -59,7 +60,11 @@ interface OpenRun {
   readonly path: string;
   /** False where an earlier process may have written some of the events. */
   readonly fresh: boolean;
+  /** What its metadata.json says; undefined where an earlier process wrote it. */
+  readonly metadata: string | undefined;
   readonly folders: Map<string, OpenFolder>;
+  /** Folders inside of it that this process made. */
+  readonly made: Set<string>;
 }
 
 /** The folder, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
@@ -94,7 +99,7 @@ export class TreeDisk {
     const run = this.#open(lines);
     for (const [folder, own] of lines.folders) this.#writeFolder(run, folder, own);
     if (lines.ended === undefined) return;
-    replaceFile(join(run.path, METADATA_FILE), lines.ended);
+    if (run.metadata !== lines.ended) overwriteFile(join(run.path, METADATA_FILE), lines.ended);
     this.#runs.delete(lines.runId);
   }
 
@@ -114,7 +119,7 @@ export class TreeDisk {
   #openFolder(run: OpenRun, folder: string): OpenFolder {
     const path = join(run.path, folder);
     const raw = join(path, RAW_FOLDER);
-    makeFolderIn(run.path, join(folder, RAW_FOLDER));
+    this.#makeFolders(run, join(folder, RAW_FOLDER));
     const opened = run.fresh
       ? { seqs: new Set<number>(), upTo: 0, size: 0, rawSize: 0 }
       : { ...readSeqs(raw), size: sizeOf(path), rawSize: sizeOf(raw) };
@@ -122,23 +127,32 @@ export class TreeDisk {
     return opened;
   }
 
-  #open({ runId, names, metadata }: RunLines): OpenRun {
+  /** Each folder of a run is made once. Throws ENOENT if the pruner removed one that was made before. */
+  #makeFolders(run: OpenRun, path: string): void {
+    if (run.made.has(path)) return;
+    const parent = dirname(path);
+    if (parent !== '.') this.#makeFolders(run, parent);
+    makeFolderIn(run.path, path);
+    run.made.add(path);
+  }
+
+  #open({ runId, names, metadata, ended }: RunLines): OpenRun {
     const known = this.#runs.get(runId);
     if (known) return known;
-    const run: OpenRun = { ...this.#claim(runId, names, metadata), folders: new Map() };
+    const run: OpenRun = { ...this.#claim(runId, names, ended ?? metadata), folders: new Map(), made: new Set() };
     if (this.#runs.size >= MAX_OPEN_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
     this.#runs.set(runId, run);
     return run;
   }
 
   /** Finds or makes the folder of a run. */
-  #claim(runId: string, names: readonly string[], metadata: string): { path: string; fresh: boolean } {
+  #claim(runId: string, names: readonly string[], metadata: string): Pick<OpenRun, 'path' | 'fresh' | 'metadata'> {
     for (const name of names) {
       const path = join(this.#options.dir, name);
       const file = join(path, METADATA_FILE);
       makeFolder(path);
-      if (createFile(file, metadata)) return { path, fresh: true };
-      if (parseMetadata(readText(file))?.runId === runId) return { path, fresh: false };
+      if (createFile(file, metadata)) return { path, fresh: true, metadata };
+      if (parseMetadata(readText(file))?.runId === runId) return { path, fresh: false, metadata: undefined };
     }
     throw new Error(`no folder for run ${runId}`);
   }
