@@ -2,10 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@switchyard/contracts';
 import { prepareAnswer } from '../src/index.ts';
 import { echo, nested, slow } from './fixtures.ts';
+import { byClock } from './harness.ts';
 import type { Parties } from './parties.ts';
 
 /** Every request gets one answer that fits its contract, or a refusal that says why; nothing that comes ends it. */
 export function describeAnswering(parties: Parties): void {
+  const itWaits = byClock(parties.wire);
   describe('answering', () => {
     it('hands on a refusal as it was meant, and nothing of an unexpected error', async () => {
       const refuse = new AppError('rate_limited', 'Slowly.', {
@@ -114,7 +116,7 @@ export function describeAnswering(parties: Parties): void {
   });
 
   describe('clients that know nothing of this library', () => {
-    it('get plain JSON for plain JSON, and no frames', () =>
+    itWaits('get plain JSON for plain JSON, and no frames', () =>
       parties.answering(
         [
           slow,
@@ -128,7 +130,8 @@ export function describeAnswering(parties: Parties): void {
             body: '{"how":"plain"}',
             errorCode: undefined,
           }),
-      ));
+      ),
+    );
 
     it('may send nothing where every field has a default', () =>
       parties.answering([slow, async ({ ms }) => ({ how: `${ms}` })], async () =>

@@ -2,10 +2,12 @@ import { expect, it, describe } from '@jest/globals';
 import type { AppError } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import { echo, lookUp, slow } from './fixtures.ts';
+import { byClock } from './harness.ts';
 import type { Parties } from './parties.ts';
 
 /** A question goes to one who answers it, and its caller hears what becomes of it. */
 export function describeAsking(parties: Parties): void {
+  const itWaits = byClock(parties.wire);
   describe('asking', () => {
     it('carries a question and its one answer, with defaults filled in', () =>
       parties.answering([echo, async ({ text, times }) => ({ text: text.repeat(times) })], async () => {
@@ -60,7 +62,7 @@ export function describeAsking(parties: Parties): void {
       expect(Date.now() - start).toBeLessThan(3_000);
     });
 
-    it('asks four times at the most what may be asked twice', () => {
+    itWaits('asks four times at the most what may be asked twice', () => {
       let asked = 0;
       const handler = () => (
         (asked += 1),
@@ -72,16 +74,17 @@ export function describeAsking(parties: Parties): void {
       });
     });
 
-    it('asks again what may be asked twice: one replica that stands still keeps nobody waiting', () =>
+    itWaits('asks again what may be asked twice: one replica that stands still keeps nobody waiting', () =>
       parties.answering([lookUp, async ({ text }) => ({ text })], async () => {
         await parties.world.stock.mute(lookUp.subject, 'mcp-tool'); // one of two that never answers
         const texts = Array.from({ length: 8 }, (_, n) => `n${n}`);
         const answers = await Promise.allSettled(texts.map((text) => parties.asker.request(lookUp, { text })));
         const answered = answers.filter(({ status }) => status === 'fulfilled');
         expect(answered.length).toBeGreaterThanOrEqual(4); // each is asked four times: one in 16 finds nobody
-      }));
+      }),
+    );
 
-    it('notices in seconds that a worker died, however late the deadline', async () => {
+    itWaits('notices in seconds that a worker died, however late the deadline', async () => {
       const { bus: doomed, cut } = await parties.world.connectCuttable('mcp-tool');
       let begun = 0;
       await doomed.answer(slow, () => ((begun += 1), new Promise<never>(() => undefined)));
@@ -95,11 +98,12 @@ export function describeAsking(parties: Parties): void {
       expect(Date.now() - start).toBeLessThan(30_000); // six seconds, and as long as this process stood still
     });
 
-    it('keeps a quiet but living worker for longer than three frames', () =>
+    itWaits('keeps a quiet but living worker for longer than three frames', () =>
       parties.answering(
         [slow, () => new Promise<{ how: string }>((resolve) => setTimeout(() => resolve({ how: 'slowly' }), 7_500))],
         async () => expect(await parties.asker.request(slow, {})).toEqual({ how: 'slowly' }),
-      ));
+      ),
+    );
 
     it('hands on progress in order, before the answer', () =>
       parties.answering(

@@ -4,14 +4,15 @@ import { AppError, type LiveDelta, type RunEvent, subjects } from '@switchyard/c
 import { until } from '@switchyard/testing';
 import type { Bus, FollowOptions } from '../src/index.ts';
 import { documentOf, journalOf, newRunId, pause, runOf } from './fixtures.ts';
-import { roundTrip, type World } from './harness.ts';
+import { byClock, roundTrip, type Wire, type World } from './harness.ts';
 
 const seqs = (events: RunEvent[]) => events.map(({ seq }) => seq);
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 
 /** Live in order, holes filled by asking, no gap, no duplicate; and always cleaned up. */
-export function describeFollow(name: string, open: () => Promise<World>): void {
-  describe(`following a run on ${name}`, () => {
+export function describeFollow(wire: Wire, open: () => Promise<World>): void {
+  const itWaits = byClock(wire);
+  describe(`following a run on ${wire}`, () => {
     let world: World;
     let reader: Bus;
     let writer: Bus;
@@ -101,7 +102,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       expect(journal.asked).toBe(1);
     });
 
-    it('does not hammer the journal for a hole that it cannot fill yet', async () => {
+    itWaits('does not hammer the journal for a hole that it cannot fill yet', async () => {
       const runId = newRunId();
       const events = runOf(runId, 5);
       const journal = journalOf([]);
@@ -114,7 +115,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       expect(seqs(await following)).toEqual(upTo(5));
     });
 
-    it('that lost every message still comes to its end', async () => {
+    itWaits('that lost every message still comes to its end', async () => {
       const runId = newRunId();
       const journal = journalOf([]);
       const following = collect({ runId, after: 0, fetch: journal.read, fresh: true });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { it } from '@jest/globals';
 import { freePort, type LocalServer, startNats } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
@@ -22,6 +23,19 @@ export interface Stock {
   mute(subject: string, queue: string): Promise<void>;
   /** Takes messages of `subject`; gives the bodies that came. */
   hear(subject: string): Promise<string[]>;
+}
+
+/** The message systems under test; both carry the same client and server of requests and the same reader of a run. */
+export type Wire = 'NATS' | 'the twin in memory';
+
+/**
+ * Declares a test of the clocks in what both wires carry: how long a caller waits before it asks again, when a silent peer
+ * is lost. The wire has no part in them, so they are waited for once, on NATS.
+ */
+export function byClock(wire: Wire): (promise: string, test: () => Promise<unknown>) => void {
+  return (promise, test) => {
+    if (wire === 'NATS') it(promise, test as () => Promise<void>);
+  };
 }
 
 /** One message system under test, real or not. */

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { RequestContract } from '@switchyard/contracts';
 import type { Bus, Handler } from '../src/index.ts';
-import type { World } from './harness.ts';
+import type { Wire, World } from './harness.ts';
 
 /** Two apps that speak with each other on one message system. */
 export interface Parties {
+  readonly wire: Wire;
   readonly world: World;
   readonly asker: Bus;
   readonly worker: Bus;
@@ -16,7 +17,7 @@ export interface Parties {
 }
 
 /** They are there for the tests of the describe that this is called in. */
-export function openParties(open: () => Promise<World>): Parties {
+export function openParties(wire: Wire, open: () => Promise<World>): Parties {
   let world: World;
   let asker: Bus;
   let worker: Bus;
@@ -27,6 +28,7 @@ export function openParties(open: () => Promise<World>): Parties {
   });
   afterAll(() => world?.stop());
   return {
+    wire,
     get world() {
       return world;
     },
