@@ -8,7 +8,6 @@ import {
   type ServiceParts,
   SystemEventPublisher,
 } from '@switchyard/bus';
-import { AppError } from '@switchyard/contracts';
 import {
   backoffMs,
   type Clock,
@@ -22,7 +21,7 @@ import {
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { agentFetch, Delegator, type DelegatorParts, sendFailure, StepHandler } from './delegation/index.ts';
 import { type Config, hostAndPort } from './config.ts';
-import { AgentsHandler, Directory, type DirectoryFact } from './agents/index.ts';
+import { AgentsHandler, cardReader, Directory, type DirectoryFact } from './agents/index.ts';
 import { logEvent } from './log-events.ts';
 
 /** Replacements that a test may pass in. */
@@ -50,6 +49,7 @@ async function wire(
   const systemEvents = new SystemEventPublisher(bus, log);
   const directory = directoryOf(bus, config, clock, (fact) => {
     if (fact.type === 'a2a.agent.unreachable') logEvent(log, 'agent_unreachable', fact.data);
+    else if (fact.type === 'a2a.card.refused') logEvent(log, 'agent_card_refused', fact.data);
     else logEvent(log, 'agent_card_changed', fact.data);
     systemEvents.publish(fact);
   });
@@ -62,6 +62,8 @@ async function wire(
     retries: config.retries,
     backoffMs: (attempt) => backoffMs(attempt, BACKOFF),
     sleep,
+    onBreaker: (agent, state) =>
+      logEvent(log, state === 'open' ? 'agent_left_alone' : 'agent_reached_again', { agent }),
     onOutcome: outcomeMetrics(metrics, partOf(base, 'delegations')),
   });
 
@@ -90,12 +92,7 @@ function directoryOf(
     clock,
     onFact,
     codeOf: (error) => sendFailure(error).code,
-    readCard: async (url, signal) => {
-      const response = await fetchCard(url, { signal, headers: { accept: 'application/json', 'A2A-Version': '1.0' } });
-      if (response.ok) return response.text();
-      await response.body?.cancel();
-      throw new AppError('upstream_failed', `The card was answered with HTTP ${response.status}.`);
-    },
+    reader: cardReader(fetchCard),
   });
 }
 

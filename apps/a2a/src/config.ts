@@ -1,14 +1,35 @@
 import { integer, serviceSettings, serviceVariables } from '@switchyard/platform';
-import { SigningKeysText } from '@switchyard/agent-card';
+import { publicKeysOf, SigningKeysText } from '@switchyard/agent-card';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import type { AgentAddress } from './agents/index.ts';
+import { type AgentAddress, TRUST_POLICIES } from './agents/index.ts';
 
 const Address = z.object({
   url: z.url({ protocol: /^https?$/ }),
   name: z.string().min(1).max(200).optional(),
   optional: z.boolean().optional(),
+  trust: z.enum(TRUST_POLICIES).optional(),
+  keys: z
+    .array(z.unknown())
+    .min(1)
+    .transform((keys, context) => {
+      const read = publicKeysOf(keys);
+      if (read?.length === keys.length) return read;
+      context.addIssue({ code: 'custom', message: 'expected public keys as JWK, each with a kid' });
+      return z.NEVER;
+    })
+    .optional(),
+  card: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional(),
+  deduplicates: z.boolean().optional(),
 });
+/** A digest alone means that this card is wanted, and keys alone that a signature is. */
+const AgentEntry = Address.transform((address): AgentAddress => ({
+  ...address,
+  trust: address.trust ?? (address.card !== undefined ? 'pinned' : address.keys ? 'signed' : 'any'),
+})).refine(({ trust, card }) => trust !== 'pinned' || card !== undefined);
 const MAX_AGENTS = 50;
 
 /** `https://a.example, https://b.example` or `[{"url": "https://a.example", "name": "A"}]`. */
@@ -16,11 +37,11 @@ export const AgentsText = z
   .string()
   .default('')
   .transform((text, ctx): AgentAddress[] => {
-    const parsed = z.array(Address).max(MAX_AGENTS).safeParse(readAgents(text.trim()));
+    const parsed = z.array(AgentEntry).max(MAX_AGENTS).safeParse(readAgents(text.trim()));
     if (parsed.success) return parsed.data;
     ctx.addIssue({
       code: 'custom',
-      message: `expected base URLs, or JSON [{"url", "name", "optional"}], at most ${MAX_AGENTS}`,
+      message: `expected base URLs, or JSON [{"url", "name", "optional", "trust", "keys", "card", "deduplicates"}], at most ${MAX_AGENTS}`,
     });
     return z.NEVER;
   });
@@ -53,7 +74,7 @@ export const Config = z
   .object({
     ...serviceVariables('a2a'),
     A2A_AGENTS: AgentsText.describe(
-      'Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name", "optional"}]',
+      'Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name", "optional", "trust", "keys", "card", "deduplicates"}]',
     ),
     A2A_TIMEOUT_MS: integer(100, 3_600_000, 110_000).describe('Longest time for one delegation'),
     A2A_RETRIES: integer(0, 10, 3).describe('Tries after the first, where nothing reached the agent'),

@@ -1,5 +1,12 @@
 import { AppError, type Finding, found } from '@switchyard/contracts';
-import { type AgentAddress, vetCard, type VettedCard } from './agents/index.ts';
+import {
+  type AgentAddress,
+  cardReader,
+  judgeTrust,
+  type TrustVerdict,
+  vetCard,
+  type VettedCard,
+} from './agents/index.ts';
 
 /*
  * Checks one agent: a probe that reads its card as the service would, and never throws, and a judge that says one
@@ -10,6 +17,7 @@ export interface AgentSeen {
   /** The JID, if its host is mapped. */
   readonly jid?: string | undefined;
   readonly card?: VettedCard;
+  readonly trust?: TrustVerdict;
   readonly status?: number;
   /** Why the card is refused. */
   readonly refused?: string;
@@ -21,7 +29,7 @@ const CARD_PATH = '/.well-known/agent-card.json';
 const MAX_SHOWN_SKILLS = 10;
 
 export async function probeAgent(
-  { url: base }: AgentAddress,
+  { url: base, trust: policy = 'any', keys, card: pinned }: AgentAddress,
   parts: { fetch: typeof fetch; allowedHosts: readonly string[]; jid: string | undefined; limitMs: number },
 ): Promise<AgentSeen> {
   const { jid } = parts;
@@ -34,7 +42,18 @@ export async function probeAgent(
       return { jid, status: response.status };
     }
     const verdict = vetCard(await response.text(), url, parts.allowedHosts);
-    return verdict.ok ? { jid, card: verdict.value } : { jid, refused: verdict.reason };
+    if (!verdict.ok) return { jid, refused: verdict.reason };
+    const trust = await judgeTrust(
+      verdict.value.whole,
+      { trust: policy, keys, card: pinned },
+      {
+        cardUrl: url,
+        allowedHosts: parts.allowedHosts,
+        nowMs: Date.now(),
+        readKeys: (at) => cardReader(parts.fetch).readKeys(at),
+      },
+    );
+    return { jid, card: verdict.value, trust };
   } catch (error) {
     const [code, why] =
       error instanceof AppError ? [error.code, error.message] : ['upstream_timeout', 'no answer in time'];
@@ -43,18 +62,24 @@ export async function probeAgent(
 }
 
 export function judgeAgent({ url, optional }: AgentAddress, seen: AgentSeen): Finding {
-  const { jid, card, status, refused, code, why } = seen;
+  const { jid, card, trust, status, refused, code, why } = seen;
   const host = new URL(url).host;
   const wire = jid === undefined ? 'over HTTP' : `over XMPP (${jid})`;
   const evidence = [`${url.replace(/\/+$/, '')}${CARD_PATH}, ${wire}`];
   const bad = optional === true ? found.warn : found.fail;
+  if (card && trust?.trusted === false)
+    return bad(`${card.name} at ${host} is reached ${wire}, but its card is not trusted. ${trust.reason}`, [
+      ...evidence,
+      `./switchyard agents card ${url} --verify explains each check`,
+    ]);
   if (card) {
     const interfaces = card.card.supportedInterfaces.map(
       (one) => `${one.protocolBinding} ${one.protocolVersion}: ${one.url}`,
     );
     const skills = card.skills.slice(0, MAX_SHOWN_SKILLS).map((skill) => `skill: ${skill.name}`);
+    const signed = trust?.trusted === true && trust.kid !== undefined ? `, signed by key "${trust.kid}"` : '';
     const how = card.streaming ? 'it streams' : 'it does not stream';
-    return found.ok(`${card.name} at ${host} is reached ${wire}; its card is taken, and ${how}.`, [
+    return found.ok(`${card.name} at ${host} is reached ${wire}; its card is taken${signed}, and ${how}.`, [
       ...evidence,
       ...interfaces,
       ...skills,

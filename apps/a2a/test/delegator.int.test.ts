@@ -9,6 +9,7 @@ import type { MockA2a } from '@switchyard/mock-a2a';
 import { standstill, until } from '@switchyard/testing';
 import { agentFetch } from '../src/delegation/agent-fetch.ts';
 import { Delegator } from '../src/delegation/delegator.ts';
+import { cardReader } from '../src/agents/card-reader.ts';
 import { Directory } from '../src/agents/directory.ts';
 import { createBrokenLine } from './broken-line.ts';
 import type { BrokenLine } from './broken-line.ts';
@@ -33,7 +34,7 @@ afterAll(() => Promise.all([plain.stop(), quiet.stop()]));
 function delegatorFor(urls: string[], over: { timeoutMs?: number; retries?: number } = {}): Delegator {
   const directory = new Directory({
     agents: urls.map((url) => ({ url })),
-    readCard: async (url, signal) => (await fetch(url, { signal })).text(),
+    reader: cardReader(fetch),
     allowedHosts: [],
     ttlMs: 60_000,
     clock,

@@ -38,15 +38,30 @@ export const TOOLS = [
   },
   {
     name: 'agents',
-    usage: 'agents card <url> [options]',
-    summary: 'Read the card of any A2A agent, and check its signature with a sentence for each check.',
-    words: ['card'],
+    usage: 'agents [list | show <agent> | card <agent|url> | call <agent|url> "task" | quarantine] [options]',
+    summary:
+      'List the agents that tasks are delegated to, check cards and their signatures, and call an agent by hand.',
+    words: ['list', 'show', 'card', 'call', 'quarantine'],
     options: [
-      ['card URL', 'the card of the agent at this base address'],
+      ['list', 'the agents of A2A_AGENTS, and how they are doing; what ./switchyard agents does'],
+      ['show AGENT', 'one of them: its skills, its card, and how that is trusted'],
+      ['card AGENT|URL', 'the card of an agent, by its name or its base address'],
+      [
+        'call AGENT|URL "task"',
+        'one message from this machine, and its answer as it comes; 1 where it does not complete',
+      ],
+      ['quarantine', 'agents that nothing is sent to because of their cards, why, and what would approve them'],
       ['', ''],
-      ['--verify', 'what each check finds in place of the card; the exit code is 1 where it is not verified'],
-      ['--key FILE', 'trust these keys alone (a JWK or a JWKS document), not those that its host publishes'],
-      ['--json', 'the report as JSON'],
+      [
+        '--verify',
+        'with card: what each check finds in place of the card; the exit code is 1 where it is not verified',
+      ],
+      [
+        '--key FILE',
+        'with --verify: trust these keys alone (a JWK or a JWKS document), not those that its host publishes',
+      ],
+      ['--as NAME', 'who you are, for the audit log; default: your account on this machine'],
+      ['--json', 'the same as JSON'],
     ],
     module: 'agents/verb-agents',
   },

@@ -1,6 +1,7 @@
-import { safeParse, sha256 } from '@switchyard/contracts';
+import { safeParse } from '@switchyard/contracts';
 import { AgentCard } from '@a2a-js/sdk';
 import { leadsToAllowed } from '@switchyard/agent-card';
+import { cardDigest } from './trust.ts';
 import { z } from 'zod';
 
 /** A vetted card: its interfaces lead only to allowed hosts, and its texts are plain and limited. */
@@ -10,7 +11,9 @@ export interface VettedCard {
   description: string;
   skills: { id: string; name: string; description: string }[];
   streaming: boolean;
-  /** sha-256 of the card as it was read. */
+  /** The card with all that it offers: what is signed. */
+  whole: AgentCard;
+  /** The digest of what is signed. */
   digest: string;
 }
 
@@ -76,7 +79,8 @@ export function vetCard(text: string, baseUrl: string, allowedHosts: readonly st
         description: plainText(skill.description, 1_000),
       })),
       streaming: card.capabilities?.streaming === true,
-      digest: sha256(text),
+      whole: card,
+      digest: cardDigest(card),
     },
   };
 }

@@ -16,9 +16,12 @@ function directoryOf(urls: string[], read: (url: string) => string, optional = f
   let reads = 0;
   const directory = new Directory({
     agents: urls.map((url) => ({ url, optional })),
-    readCard: async (url) => {
-      reads += 1;
-      return Promise.resolve(read(url));
+    reader: {
+      readCard: async (url) => {
+        reads += 1;
+        return Promise.resolve({ text: read(url) });
+      },
+      readKeys: () => Promise.resolve([]),
     },
     allowedHosts: [],
     ttlMs: 60_000,

@@ -15,8 +15,10 @@ interface DelegationOptions {
   messageId: string;
   /** The remote task of an earlier dispatch of this step, if known. */
   knownTaskId?: string | undefined;
-  /** Further tries if nothing was sent. */
+  /** Further tries if nothing was sent, or where a repetition does no harm. */
   retries: number;
+  /** The agent recognises a message by its id and does not work on it twice. */
+  deduplicates?: boolean | undefined;
   /** Ends the work: cancelled by the caller, or out of time. */
   signal: AbortSignal;
   onAccepted(taskId: string): void;
@@ -40,7 +42,8 @@ const POLL_MS = { first: 100, most: 3_000 };
 
 /**
  * One task at another agent, from the message to its end.
- * - The message is sent again only when nothing of it reached the agent, or the agent said that it took nothing.
+ * - The message is sent again only when nothing of it reached the agent, when the agent said that it took nothing, or to
+ *   an agent that recognises a repetition by the id of the message.
  * - Once the agent has accepted the task, `delegate` follows it: by its stream, then SubscribeToTask, then GetTask.
  * - `delegate` cancels the remote task when the work is cancelled or out of time, or when the agent waits for input that
  *   nobody here gives. When only the caller has gone, the remote task runs on: the next owner of the run decides.
@@ -62,7 +65,8 @@ export async function delegate(options: DelegationOptions): Promise<DelegationOu
       const failure = await send(options, remote);
       if (!failure || remote.taskId !== undefined) break;
       if (options.signal.aborted) return outcome(endedBefore(options.signal, failure), sends);
-      if (failure.kind !== 'not_sent' || sends > options.retries) return outcome(resultOf(failure), sends);
+      const mayRepeat = failure.kind === 'not_sent' || (failure.kind === 'unknown' && options.deduplicates === true);
+      if (!mayRepeat || sends > options.retries) return outcome(resultOf(failure), sends);
       try {
         await options.sleep(failure.retryAfterMs ?? options.backoffMs(sends), options.signal);
       } catch {

@@ -5,6 +5,7 @@ import { BoundedMap, linkAbort } from '@switchyard/platform';
 import { objectionToDelegation } from '@switchyard/run';
 import { inAgentSpan } from './agent-span.ts';
 import type { Directory, KnownAgent, VettedCard } from '../agents/index.ts';
+import { AgentBreakers } from './breakers.ts';
 import { delegate } from './delegation.ts';
 import type { DelegationOutcome } from './delegation.ts';
 import { Deliveries } from './deliveries.ts';
@@ -28,10 +29,14 @@ export interface DelegatorParts {
   clock: { now(): number };
   backoffMs(attempt: number): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** An agent is left alone after failures in a row, or was reached again. */
+  onBreaker?(agent: string, state: 'open' | 'closed'): void;
   onOutcome(agent: string, result: StepResult, sends: number, durationMs: number): void;
 }
 
 const MAX_CLIENTS = 100;
+/** Delegations in a row that did not reach an agent before it is left alone, and for how long. */
+const BREAKER = { failures: 5, pauseMs: 30_000 };
 /** The part of the deadline that is reserved to cancel the remote task and answer. */
 const ANSWER_MARGIN_MS = 750;
 
@@ -40,6 +45,7 @@ const ANSWER_MARGIN_MS = 750;
  * - A result is always a value; the delegator never throws for what an agent does.
  * - A step that comes again to this process follows the task that it started (`Deliveries`) and is not sent again. When
  *   it comes to another process, that process sends it with the same message id, by which the agent can recognise it.
+ * - An agent that is not reached again and again is left alone for a while (`AgentBreakers`).
  * - The number of clients is bounded; the delegator forgets the oldest first.
  * - The delegator sends nothing to an agent that the tool constraints of the step, or the limits of its caller, do not
  *   name.
@@ -48,10 +54,13 @@ export class Delegator {
   readonly #clients = new BoundedMap<string, { card: VettedCard; client: Promise<Client> }>(MAX_CLIENTS);
   readonly #deliveries = new Deliveries();
 
+  readonly #breakers: AgentBreakers;
+
   readonly #parts: DelegatorParts;
 
   constructor(parts: DelegatorParts) {
     this.#parts = parts;
+    this.#breakers = new AgentBreakers({ ...BREAKER, onChange: (agent, state) => parts.onBreaker?.(agent, state) });
   }
 
   async perform(step: StepRequest, context: StepContext): Promise<StepResult> {
@@ -69,7 +78,9 @@ export class Delegator {
     }
     started(agent.id);
     const startedAt = this.#parts.clock.now();
-    const outcome = await inAgentSpan(agent, () => this.#delegateTo(agent, step, context));
+    const outcome = await this.#breakers.guard(agent.id, () =>
+      inAgentSpan(agent, () => this.#delegateTo(agent, step, context)),
+    );
     this.#parts.onOutcome(agent.id, outcome.result, outcome.sends, this.#parts.clock.now() - startedAt);
     this.#reportEnd(context, step, agent.id, outcome);
     return outcome.result;
@@ -97,6 +108,7 @@ export class Delegator {
         messageId: step.idempotencyKey,
         knownTaskId,
         retries: this.#parts.retries,
+        deduplicates: agent.deduplicates,
         signal,
         onAccepted,
         backoffMs: this.#parts.backoffMs,
@@ -107,6 +119,9 @@ export class Delegator {
 
   #unknownAgent(wanted: string | undefined): StepResult {
     const { directory } = this.#parts;
+    const refusal = wanted === undefined ? undefined : directory.refusalOf(wanted);
+    if (refusal !== undefined)
+      return failed('agent_not_trusted', `The card of agent "${wanted}" is not trusted: ${refusal}`);
     if (wanted !== undefined && directory.isConfigured(wanted)) {
       return failed('agent_unreachable', `The agent "${wanted}" cannot be reached; its card has never been read.`);
     }

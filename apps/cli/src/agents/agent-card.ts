@@ -43,16 +43,13 @@ type ReadJson = (url: string) => Promise<unknown>;
 export async function card(context: VerbContext, address: string): Promise<number> {
   const { values, print } = context;
   const url = cardUrlOf(address);
-  const readJson = reader(url, context);
-  const raw = await readJson(url).catch((error: unknown) => {
-    throw new UserError(`There is no card at ${url}: ${sentenceOf(error)}`, EXIT.failed);
-  });
+  const raw = await readCardAt(url, context);
   if (values['verify'] !== true) {
     print(JSON.stringify(raw, null, 2));
     return EXIT.ok;
   }
   const report = await verifyCard(raw, url, {
-    readJson,
+    readJson: reader(url, context),
     pinned: pinnedKeys(textOption(values, 'key')),
     nowMs: Date.now(),
   });
@@ -162,20 +159,29 @@ function pinnedKeys(file: string | undefined): PublicKey[] | undefined {
   throw new UserError('The file of --key holds no public key with a kid: give a JWK or a JWKS document.', EXIT.usage);
 }
 
-function reader(url: string, { environment }: VerbContext): ReadJson {
+/** The way out for an address that the person gave: that host alone may be private, and no redirect is followed. */
+export function outwardFetch(url: string, { environment }: Pick<VerbContext, 'environment'>): typeof fetch {
   const { hostname, port, protocol } = new URL(url);
-  const fetchIt = createSafeFetch({
+  const overXmpp = 'SERVICE_MAP sends this host over XMPP; ask the running stack: ./switchyard doctor --only a2a.';
+  return createSafeFetch({
     ...LIMITS,
     allowHosts: [`${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`],
     serviceMap: mapOf(environment),
-    overXmpp: () =>
-      Promise.reject(
-        new AppError(
-          'unavailable',
-          'SERVICE_MAP sends this host over XMPP; ask the running stack: ./switchyard doctor --only a2a.',
-        ),
-      ),
+    overXmpp: () => Promise.reject(new AppError('unavailable', overXmpp)),
   });
+}
+
+/** The card at this address. Throws a sentence for the person. */
+export async function readCardAt(url: string, context: Pick<VerbContext, 'environment'>): Promise<unknown> {
+  try {
+    return await reader(url, context)(url);
+  } catch (error) {
+    throw new UserError(`There is no card at ${url}: ${sentenceOf(error)}`, EXIT.failed);
+  }
+}
+
+function reader(url: string, context: Pick<VerbContext, 'environment'>): ReadJson {
+  const fetchIt = outwardFetch(url, context);
   return async (at) => {
     const response = await fetchIt(at, { headers: { accept: 'application/json', 'A2A-Version': '1.0' } });
     if (!response.ok) {
@@ -201,6 +207,6 @@ function sentenceOf(error: unknown): string {
 }
 
 /** What a card says, for a terminal: no control characters, and short. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replace(/\p{C}+/gu, ' ').slice(0, 200);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { watchersOf } from '../environment/logins.ts';
-import { contextFile, personOf } from './verb-nats.ts';
+import { personOf } from '../command-line/operator-bus.ts';
+import { contextFile } from './verb-nats.ts';
 
 describe('people on the message bus', () => {
   it('are called as they say, or as their account is called, in characters that an id may have', () => {

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { listOption, textOption } from '../command-line/arguments.ts';
+import { askAsOperator, natsUrl, personOf } from '../command-line/operator-bus.ts';
 import { passwordsOf, privateServer } from '../environment/logins.ts';
-import type { Workspace } from '../environment/workspace.ts';
-import { readStatus } from '../environment/process-files.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
@@ -17,21 +16,6 @@ import type { VerbContext } from '../command-line/verb.ts';
 const WORDS = 'context, ask, keys or login';
 /** The size of a generated root secret. */
 const ROOT_BYTES = 32;
-
-/** The address of this clone's nats-server. */
-function natsUrl(workspace: Workspace): string {
-  const url = readStatus(workspace).processes.find(({ name }) => name === 'nats')?.url;
-  if (url) return url;
-  const remedy = 'Start it: ./switchyard up --detach. A server of your own has logins of its own.';
-  throw new UserError(`No private NATS runs in this clone. ${remedy}`, EXIT.unavailable);
-}
-
-/** The name of a person as a token: the one that was given, else the account's. */
-export function personOf(given: string | undefined, account: string): string {
-  const name = given ?? account.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 48);
-  if (/^[A-Za-z0-9_-]{1,48}$/.test(name)) return name;
-  throw new UserError('--as takes 1 to 48 letters, digits, "-" and "_".', EXIT.usage);
-}
 
 /** A context of the stock client: what it reads in `nats/context/<name>.json`. */
 export function contextFile(
@@ -78,49 +62,17 @@ async function context({ workspace, values, environment, print }: VerbContext): 
 }
 
 /** `nats ask`: one question on the bus, signed by a person; the audit log has it. */
-async function ask({ workspace, positionals, values, print }: VerbContext): Promise<number> {
-  const [, subject = '', json = '{}'] = positionals;
-  const [{ REQUESTS, OPERATOR_USER_PREFIX }, { connectBus }, { createLogger }, servers] = await Promise.all([
-    import('@switchyard/contracts'),
-    import('@switchyard/bus'),
-    import('@switchyard/platform'),
-    import('@switchyard/local-servers'),
-  ]);
-  const contract = REQUESTS.find((known) => known.subject === subject && known.askedBy.includes('operator'));
+async function ask(called: VerbContext): Promise<number> {
+  const [, subject = '', json = '{}'] = called.positionals;
+  const { REQUESTS } = await import('@switchyard/contracts');
+  const offered = REQUESTS.filter(({ askedBy }) => askedBy.includes('operator'));
+  const contract = offered.find((known) => known.subject === subject);
   if (!contract) {
-    const subjects = REQUESTS.filter(({ askedBy }) => askedBy.includes('operator')).map(
-      (known) => `  ${known.subject}`,
-    );
+    const subjects = offered.map((known) => `  ${known.subject}`);
     throw new UserError(`An operator may ask:\n${subjects.join('\n')}`, EXIT.usage);
   }
-  const person = personOf(textOption(values, 'as'), userInfo().username);
-  const principal = {
-    tenantId: textOption(values, 'tenant') ?? 'default',
-    userId: `${OPERATOR_USER_PREFIX}${person}`,
-    role: textOption(values, 'role') ?? 'auditor',
-    via: 'operator',
-  };
-  const url = natsUrl(workspace);
-  const passwords = passwordsOf(workspace);
-  const access = servers.busAccess(
-    'operator',
-    privateServer(workspace, 'nats', url),
-    await servers.loadBusKeys(passwords),
-    person,
-  );
-  const bus = await connectBus({ ...access, log: createLogger({ app: 'operator', level: 'silent' }) });
-  try {
-    print(JSON.stringify(await bus.request(contract, { principal, ...objectIn(json) }), null, 2));
-    return EXIT.ok;
-  } catch (error) {
-    const { code, message, details = [] } = error as { code?: string; message: string; details?: string[] };
-    throw new UserError(
-      [`${code ?? 'failed'}: ${message}`, ...details.map((line) => `  ${line}`)].join('\n'),
-      EXIT.failed,
-    );
-  } finally {
-    await bus.close();
-  }
+  called.print(JSON.stringify(await askAsOperator(called, contract, objectIn(json)), null, 2));
+  return EXIT.ok;
 }
 
 function objectIn(json: string): object {

@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   approval_closed: { http: 409, retry: 'never', summary: 'This question is not open any more.' },
   agent_not_found: { http: 404, retry: 'never', summary: 'There is no such agent.' },
   agent_failed: { http: 502, retry: 'never', summary: 'The agent answered with an error.' },
+  agent_not_trusted: { http: 502, retry: 'never', summary: 'The card of the agent is not trusted.' },
   agent_unreachable: { http: 502, retry: 'safe', summary: 'The agent could not be reached.' },
 
   model_unavailable: { http: 502, retry: 'after', summary: 'The language model does not answer.' },

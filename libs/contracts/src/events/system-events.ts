@@ -191,6 +191,11 @@ export const SYSTEM_EVENTS = [
     'An MCP upstream is available again, or is not.',
     z.object({ upstream: z.string(), available: z.boolean(), reason: z.string().nullable() }),
   ),
+  event(
+    'a2a.card.refused',
+    'The card of an agent is not trusted; nothing is sent to the agent.',
+    z.object({ agent: z.string(), digest: z.string(), reason: z.string() }),
+  ),
   event('a2a.card.changed', 'The card of an agent changed.', z.object({ agent: z.string(), digest: z.string() })),
   event(
     'a2a.agent.unreachable',

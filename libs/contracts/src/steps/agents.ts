@@ -10,6 +10,17 @@ export const AgentInfo = z.object({
   description: z.string().max(4_000),
   skills: z.array(z.object({ id: z.string(), name: z.string(), description: z.string() })).max(100),
   reachable: z.boolean(),
+  /** How the card is trusted, for people; the planner is not told. */
+  card: z
+    .object({
+      url: z.string(),
+      trust: z.enum(['any', 'signed', 'pinned']),
+      digest: z.string().nullable(),
+      signedBy: z.string().nullable(),
+      /** Why nothing is sent to the agent; null where its card is trusted. */
+      refused: z.string().nullable(),
+    })
+    .optional(),
 });
 export type AgentInfo = z.infer<typeof AgentInfo>;
 
