@@ -17,7 +17,7 @@ const WORDS = `
 
 /** Names of protocols, formats and products. */
 const NAMES = `
-  0332 a2a audit der ejabberd gmail http ibb iq jetstream json mcp nats nest openapi postgres prisma prosody redis scram
+  0332 a2a audit der ejabberd gmail http ibb iq jetstream json mcp nats nest openapi postgres prisma prosody redis rest rpc scram
   sdk slack sse tls ui v1 x509 xmpp
 `;
 

@@ -103,6 +103,7 @@ export const FOLDERS = {
     streams: ['reports', 'http', 'dialects'],
     runs: ['identity', 'http', 'streams', 'config.ts', 'tokens.ts'],
     'ag-ui': ['identity', 'http', 'dialects', 'streams', 'runs', 'config.ts', 'tokens.ts'],
+    a2a: ['identity', 'http', 'dialects', 'streams', 'runs', 'config.ts', 'tokens.ts'],
     mcp: ['identity', 'http', 'config.ts', 'tokens.ts'],
     tools: ['identity', 'http', 'config.ts', 'tokens.ts'],
     admin: ['identity', 'http', 'streams', 'config.ts', 'tokens.ts'],

@@ -15,6 +15,7 @@ import {
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { logEvent } from './log-events.ts';
 import { Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
+import { A2aTasks, Cards, Operations } from './a2a/index.ts';
 import { AgUiTurns } from './ag-ui/index.ts';
 import { answerPeers, AuthGuard, createTokenVerifiers, Tickets } from './identity/index.ts';
 import type { GatewayConfig } from './config.ts';
@@ -119,6 +120,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         metrics: new StreamMetrics(metrics, clock),
       });
       const { identity } = config;
+      const cards = new Cards({ bus: patientBus, ...config.a2a, identity: identity.mode });
+      const tasks = new A2aTasks({ bus: patientBus, streams, waitMs: config.orchestrateTimeoutMs });
       const keysFetch =
         overrides.fetch ??
         createSafeFetch({
@@ -190,6 +193,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
             { provide: HealthChecks, useValue: health },
             { provide: Traffic, useValue: traffic },
             { provide: Streams, useValue: streams },
+            { provide: Cards, useValue: cards },
+            { provide: Operations, useValue: new Operations(patientBus, tasks, streams, cards) },
             { provide: AgUiTurns, useValue: new AgUiTurns(streams, patientBus) },
             { provide: StartGate, useValue: gate },
             { provide: AuthGuard, useValue: guard },

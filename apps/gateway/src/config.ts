@@ -80,6 +80,15 @@ export const Config = z
     MCP_MAX_SESSIONS_PER_USER: integer(1, 10_000, 32).describe('The same of one user'),
     MCP_SESSION_IDLE_MS: integer(1_000, 86_400_000, 600_000).describe('Time after which an unused MCP session ends'),
 
+    A2A_SERVER: Truth.default(true).describe(
+      'Other agents may send tasks over A2A (/a2a), as their users could over HTTP',
+    ),
+    A2A_PUBLIC_URL: z
+      .url()
+      .optional()
+      .describe('Where other agents reach this gateway, for its card; unset: as each request found it'),
+    A2A_NAME: z.string().min(1).max(200).default('Switchyard').describe('The name of this agent in its card'),
+
     ALLOWED_HOSTS: list.describe(
       'Host names (comma-separated) that the gateway answers to, beside localhost and addresses; unset: any, in dev none',
     ),
@@ -170,6 +179,7 @@ export const Config = z
         idleMs: env.MCP_SESSION_IDLE_MS,
       },
     },
+    a2a: { enabled: env.A2A_SERVER, publicUrl: env.A2A_PUBLIC_URL, name: env.A2A_NAME },
     failedLoginsPerMinute: env.FAILED_LOGINS_PER_MINUTE,
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     streams: {

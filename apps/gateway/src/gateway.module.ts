@@ -1,4 +1,5 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { A2aRestController, A2aRpcController, CardController } from './a2a/index.ts';
 import { AgUiController } from './ag-ui/index.ts';
 import {
   BudgetController,
@@ -22,6 +23,9 @@ export const CONTROLLERS = [
   EffectsController,
   ToolsController,
   McpController,
+  A2aRpcController,
+  A2aRestController,
+  CardController,
   ProviderAuthController,
   UpstreamsController,
   SystemController,

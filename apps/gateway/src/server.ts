@@ -11,7 +11,8 @@ import { MCP_PATH } from './identity/index.ts';
  *
  * - The limits of time and size hold for every connection: a slow or huge request ends by itself.
  * - Every refusal is a problem document, also one that Node.js or Fastify decides before a route is found.
- * - The server reads JSON under the content types that clients send by mistake. MCP reads its body itself.
+ * - The server reads JSON under the content types that clients send by mistake. MCP and A2A read their bodies
+ *   themselves.
  */
 
 export const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -48,12 +49,12 @@ export async function createServer(
   server.removeAllContentTypeParsers();
   const parseJson = server.getDefaultJsonParser('error', 'error');
   // `curl -d '{...}'` announces a form but sends JSON, and no route here takes forms.
-  const jsonTypes = ['application/json', 'application/x-www-form-urlencoded', 'text/plain'];
+  const jsonTypes = ['application/json', 'application/a2a+json', 'application/x-www-form-urlencoded', 'text/plain'];
   server.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
     // An empty body counts as none.
     if (body === '') done(null, undefined);
-    // MCP reports its errors in its own format.
-    else if (request.routeOptions.url === MCP_PATH) done(null, body);
+    // MCP and A2A report their errors in their own formats.
+    else if (readsItsBody(request.routeOptions.url)) done(null, body);
     else
       void parseJson(request, body as string, (error, value) =>
         done(error && new AppError('invalid_input', 'The body is not valid JSON.'), value),
@@ -64,6 +65,8 @@ export async function createServer(
       origin: corsOrigins.includes('*') ? true : [...corsOrigins],
       methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: [
+        'a2a-extensions',
+        'a2a-version',
         'authorization',
         'content-type',
         'idempotency-key',
@@ -82,6 +85,10 @@ export async function createServer(
     });
   }
   return app;
+}
+
+function readsItsBody(route: string | undefined): boolean {
+  return route === MCP_PATH || route?.startsWith('/a2a') === true;
 }
 
 /** The adapter types its instance by a wider server; this one is plain HTTP/1.1. */

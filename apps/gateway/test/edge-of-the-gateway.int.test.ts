@@ -239,7 +239,15 @@ describe('without credentials', () => {
 });
 
 describe('an auditor', () => {
-  const READS = ['POST /mcp', 'DELETE /mcp', 'POST /tools/check', 'POST /tools/x/call'];
+  const READS = [
+    'POST /mcp',
+    'DELETE /mcp',
+    'POST /tools/check',
+    'POST /tools/x/call',
+    // What sends and cancels is refused by its operation (a2a.int.test.ts).
+    'POST /a2a',
+    'POST /a2a/v1/tasks/x:subscribe',
+  ];
   const ACTS = [
     ...ROUTES.filter(({ method }) => method !== 'GET'),
     { method: 'GET', path: '/orchestrate/stream?task=x' },

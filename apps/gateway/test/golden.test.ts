@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { RunEvent } from '@switchyard/contracts';
+import { a2aDialect } from '../src/dialects/a2a.ts';
 import { agUiDialect } from '../src/dialects/ag-ui.ts';
 import { legacyDialect } from '../src/dialects/legacy.ts';
 import { orchestrateDialect } from '../src/dialects/orchestrate.ts';
@@ -18,6 +19,7 @@ const VIEWS: { name: string; dialect: Dialect<never>; context: DialectContext }[
   { name: 'legacy', dialect: legacyDialect as Dialect<never>, context: base },
   { name: 'ag-ui-1.0', dialect: agUiDialect as Dialect<never>, context: base },
   { name: 'ag-ui-legacy', dialect: agUiDialect as Dialect<never>, context: { ...base, profile: 'legacy' } },
+  { name: 'a2a', dialect: a2aDialect as Dialect<never>, context: base },
   { name: 'raw', dialect: rawDialect as Dialect<never>, context: base },
 ];
 

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 
 const alice = { 'x-user-id': 'alice' };
-const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw'];
+const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw', 'a2a'];
 const start = (body: object) =>
   fetch(`${gateway.url}/runs`, {
     method: 'POST',
@@ -182,10 +182,13 @@ describe('clients that connect and vanish', () => {
       await Promise.all(
         Array.from({ length: 25 }, async (_, i) => {
           const gone = new AbortController();
-          const response = await fetch(`${gateway.urls[i % 2]}/runs/busy/events?dialect=${DIALECTS[i % 4]}`, {
-            headers: alice,
-            signal: gone.signal,
-          });
+          const response = await fetch(
+            `${gateway.urls[i % 2]}/runs/busy/events?dialect=${DIALECTS[i % DIALECTS.length]}`,
+            {
+              headers: alice,
+              signal: gone.signal,
+            },
+          );
           expect(response.status).toBe(200);
           gone.abort();
           await response.text().catch(() => undefined);

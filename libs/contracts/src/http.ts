@@ -2,6 +2,23 @@
  * The HTTP interface: what the gateway takes and gives, and its description. A barrel of its own, since the schemas take
  * some 5 MB of memory and no other service speaks HTTP.
  */
+export {
+  A2A_MAX_ID_CHARS,
+  A2A_MAX_PARTS,
+  A2A_MAX_TEXT_CHARS,
+  type A2aArtifact,
+  A2aListQuery,
+  A2aMessage,
+  type A2aPart,
+  A2aSendRequest,
+  type A2aStatus,
+  type A2aStreamResponse,
+  type A2aTask,
+  A2aTaskRequest,
+  A2aTenantQuery,
+  TASK_STATES,
+  type TaskStateName,
+} from './http/a2a.ts';
 export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http/ag-ui.ts';
 export {
   ANSWER_STATUSES,

@@ -7,11 +7,11 @@ import { CAPABILITIES } from './capabilities.ts';
 import { AgUiTurns } from './turn.ts';
 import { AuthGuard } from '../identity/index.ts';
 import type { GatewayConfig } from '../config.ts';
-import { mintRunId, sessionThread, toStartRun, USER_THREAD } from '../runs/index.ts';
+import { mintRunId, sessionThread, spokenAnswer, toStartRun, USER_THREAD } from '../runs/index.ts';
 import { headerOf } from '../http/index.ts';
 import { BUS, CONFIG } from '../tokens.ts';
-import { reconnectOf, Streams, type Viewer } from '../streams/index.ts';
-import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
+import { askedOf, decidedOf, reconnectOf, Streams, type Viewer } from '../streams/index.ts';
+import { isBusy, waitingRun } from './thread-turn.ts';
 
 /** A conversation turn: the official AG-UI, and the older event form beside it. */
 @Controller('ag-ui')

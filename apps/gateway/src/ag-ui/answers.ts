@@ -10,7 +10,7 @@ import type { AgUiInput } from '@switchyard/contracts/http';
 import { isClientCall } from '../dialects/index.ts';
 import { partsOf, resultText } from './content-parts.ts';
 import type { Resumption } from './resume.ts';
-import { spokenAnswer } from './thread-turn.ts';
+import { spokenAnswer } from '../runs/index.ts';
 
 /*
  * Reads the messages of an input as answers to a waiting run: results of the client's own tools and, from clients

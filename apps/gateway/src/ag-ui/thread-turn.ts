@@ -11,6 +11,7 @@ import {
   type RunEvent,
   type RunView,
 } from '@switchyard/contracts';
+import { decidedOf } from '../streams/index.ts';
 import { type Answer, decisionOf, type Resumption } from './resume.ts';
 
 /*
@@ -53,14 +54,6 @@ export async function giveAnswers(
   return decidedOf(answers.map(({ approvalId }) => approvalId));
 }
 
-export function decidedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
-  return (event) => event.type === 'orchestrator.approval.decided' && approvalIds.includes(event.data.approval_id);
-}
-
-export function askedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
-  return (event) => event.type === 'orchestrator.approval.requested' && approvalIds.includes(event.data.approval_id);
-}
-
 /** Every question that the run ever asked, the answered ones included. */
 async function questionsOf(bus: Asker, principal: Principal, runId: string) {
   const kinds = new Map<string, OpenApproval['kind']>();
@@ -75,15 +68,4 @@ async function questionsOf(bus: Asker, principal: Principal, runId: string) {
     if (last === undefined || last >= page.lastSeq) return { threadId, kinds };
     after = last;
   }
-}
-
-/** The message of an older client as answer to the oldest open question; undefined: it must be asked again. */
-export function spokenAnswer(approval: OpenApproval, message: string): ApprovalDecision | undefined {
-  if (approval.kind === 'question') return { decision: 'answer', text: message };
-  const word = message
-    .trim()
-    .toLowerCase()
-    .replace(/[.!]+$/, '');
-  if (['approve', 'approved', 'yes'].includes(word)) return { decision: 'approve' };
-  return ['deny', 'denied', 'no'].includes(word) ? { decision: 'deny' } : undefined;
 }

@@ -15,8 +15,8 @@ import { answerInWords, clientResults, idsOf, isAbandoned, lastWords } from './a
 import { agUiToStartRun, type AgUiTurn } from './input.ts';
 import { type DialectContext, isClientCall } from '../dialects/index.ts';
 import { type Resumption, resumptionOf } from './resume.ts';
-import type { Attachment, Streams, Viewer } from '../streams/index.ts';
-import { decidedOf, giveAnswers, isBusy } from './thread-turn.ts';
+import { type Attachment, decidedOf, type Streams, type Viewer } from '../streams/index.ts';
+import { giveAnswers, isBusy } from './thread-turn.ts';
 
 /*
  * Serves one POST /ag-ui: a new run, or the answers to the thread's waiting run.

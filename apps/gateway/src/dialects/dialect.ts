@@ -19,6 +19,8 @@ export interface DialectContext {
   readonly messages?: readonly AgUiMessage[];
   /** AG-UI: questions with accepted answers; until the run has taken them, it does not count as waiting. */
   readonly answered?: readonly string[];
+  /** A2A over JSON-RPC: the id of the request that every frame answers. */
+  readonly rpcId?: string | number | null;
   /** The unused parts of the request, in sentences. */
   readonly notices?: readonly string[];
 }

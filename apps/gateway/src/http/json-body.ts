@@ -1,3 +1,5 @@
+const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/a2a+json']);
+
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
@@ -8,5 +10,5 @@ export function isJson(headers: Headers): boolean {
   const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
   if (!hasBody) return true;
   const type = String(headers['content-type'] ?? '').split(';', 1)[0]!;
-  return type.trim().toLowerCase() === 'application/json';
+  return JSON_TYPES.has(type.trim().toLowerCase());
 }

@@ -5,9 +5,14 @@ import { HTTP_ROUTES, type HttpRoute } from '@switchyard/contracts/http';
 /** Files of the page under /docs; not part of the documented interface. */
 export const DOCS_ASSETS = '/docs/:file';
 
-/** `/runs/{id}` as the router writes it: `/runs/:id`. */
+/**
+ * `/runs/{id}` as the router writes it: `/runs/:id`. A colon of the path itself is doubled, and a parameter before one
+ * takes none in.
+ */
 export function routerPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+  return path.replaceAll(':', '::').replaceAll(/\{(\w+)\}(?=(:?))/g, (_, name: string, colon: string) => {
+    return colon === '' ? `:${name}` : `:${name}(^[^:/]+)`;
+  });
 }
 
 const AUTH: ReadonlyMap<string, HttpRoute['auth']> = new Map([
@@ -36,6 +41,8 @@ const FOR_AUDITORS: ReadonlySet<string> = new Set([
   'DELETE /mcp',
   'POST /tools/check',
   'POST /tools/:name/call',
+  'POST /a2a',
+  `POST ${routerPath('/a2a/v1/tasks/{id}:subscribe')}`,
 ]);
 
 /** True if an auditor may make this request, as far as its route tells. */

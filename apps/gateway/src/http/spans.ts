@@ -25,7 +25,7 @@ import { headerOf } from './headers.ts';
 const UNTRACED: ReadonlySet<string> = new Set(['/health', '/readiness', '/metrics']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 /** Routes whose `id` is a run. */
-const OF_A_RUN = /^\/(runs|dead-letters)\/:id(\/|$)/;
+const OF_A_RUN = /^\/(runs|dead-letters|a2a\/v1\/tasks)\/:id([(/]|$)/;
 
 const spans = new WeakMap<FastifyRequest, OpenSpan>();
 

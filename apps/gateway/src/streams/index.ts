@@ -1,6 +1,7 @@
 /* Streams of a run: opened, followed, watched and ended. */
 
-export { type Attachment, eventsUrl, placeFor, reconnectOf } from './position.ts';
+export { attach, type OpenRun, type Reader, startAndFollow } from './follow.ts';
+export { askedOf, type Attachment, decidedOf, eventsUrl, placeFor, reconnectOf } from './position.ts';
 export { OVER } from './sse.ts';
 export { StartGate } from './start-gate.ts';
 export { StreamMetrics } from './stream-metrics.ts';

@@ -39,3 +39,13 @@ export function reconnectOf(lastEventId: string | undefined): { runId: string; s
 export function eventsUrl(runId: string): string {
   return `/runs/${runId}/events`;
 }
+
+/** From the answers to these questions on. */
+export function decidedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
+  return (event) => event.type === 'orchestrator.approval.decided' && approvalIds.includes(event.data.approval_id);
+}
+
+/** From these questions on. */
+export function askedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
+  return (event) => event.type === 'orchestrator.approval.requested' && approvalIds.includes(event.data.approval_id);
+}

@@ -1,4 +1,4 @@
-import { AppError, type InputOf, type Principal, type startRun } from '@switchyard/contracts';
+import { AppError, type InputOf, type Principal, type RunSpec, type startRun } from '@switchyard/contracts';
 import type { OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
 import { linkAbort } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
@@ -33,6 +33,9 @@ const FROM_THE_START: Attachment = { after: 0 };
 /** For a client without a cursor that has a part of the run already: no part is sent twice. */
 const WHERE_IT_IS: Attachment = { after: 'now', snapshot: true };
 
+/** Says that somebody waits for the run, until the reading ends. */
+type HoldWatch = (principal: Principal, run: RunSpec) => void;
+
 export class Streams {
   readonly #options: StreamsOptions;
   /** Ends each open stream or wait when the service stops. */
@@ -49,8 +52,7 @@ export class Streams {
   start(reply: FastifyReply, viewer: Viewer, request: InputOf<typeof startRun>): Promise<void> {
     concerns(reply.request, { threadId: request.run.thread_id });
     return this.#stream(reply, viewer, FROM_THE_START, async (reader) => {
-      await this.#options.gate.pass();
-      return startAndFollow(this.#options.bus, request, reader);
+      return this.open(request, reader);
     });
   }
 
@@ -72,20 +74,42 @@ export class Streams {
     gone: AbortSignal,
     notices: readonly string[] = [],
   ): Promise<OrchestrateAnswer | WaitingAnswer> {
+    const read = (run: OpenRun, hold: HoldWatch) => {
+      hold(request.run.principal, request.run);
+      return answerOf(run, notices);
+    };
+    const { runId, result, timedOut } = await this.read((reader) => this.open(request, reader), read, timeoutMs, gone);
+    if (result !== null) return result;
+    if (timedOut) throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${runId}.`);
+    throw new AppError('unavailable', `The run goes on; see /runs/${runId}.`);
+  }
+
+  /** Starts a run, or attaches to the earlier one with the same idempotency key. */
+  async open(request: InputOf<typeof startRun>, reader: Reader): Promise<OpenRun> {
+    await this.#options.gate.pass();
+    return startAndFollow(this.#options.bus, request, reader);
+  }
+
+  /**
+   * Reads a run until `read` has what it wants. The feed ends earlier if the time is over, the caller is gone or the
+   * service stops; the run continues. `read` holds the watch on a run that is not to go on without clients.
+   */
+  async read<T>(
+    open: (reader: Reader) => Promise<OpenRun>,
+    read: (run: OpenRun, hold: HoldWatch) => Promise<T>,
+    timeoutMs: number,
+    gone: AbortSignal,
+  ): Promise<{ readonly runId: string; readonly result: T; readonly timedOut: boolean }> {
     const waiting = linkAbort([gone], timeoutMs);
     const leave = () => waiting.abort(OVER);
     this.#leaving.add(leave);
     let unwatch: (() => void) | undefined;
     try {
-      const { signal } = waiting;
-      await this.#options.gate.pass();
-      const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
-      unwatch = this.#options.watches.hold(request.run.principal, run.runId, request.run);
-      const answer = await answerOf(run, notices);
-      if (answer !== null) return answer;
-      if (waiting.timedOut)
-        throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${run.runId}.`);
-      throw new AppError('unavailable', `The run goes on; see /runs/${run.runId}.`);
+      const run = await open({ signal: waiting.signal, onLive: undefined });
+      const result = await read(run, (principal, spec) => {
+        unwatch ??= this.#options.watches.hold(principal, run.runId, spec);
+      });
+      return { runId: run.runId, result, timedOut: waiting.timedOut };
     } finally {
       unwatch?.();
       waiting.abort(OVER);

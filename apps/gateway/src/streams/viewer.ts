@@ -1,6 +1,7 @@
 import type { Principal } from '@switchyard/contracts';
 import type { DialectName } from '@switchyard/contracts/http';
 import {
+  a2aDialect,
   agUiDialect,
   createProjection,
   type DialectContext,
@@ -16,6 +17,7 @@ const PROJECTIONS: Record<DialectName, (context: DialectContext, place: StreamPo
   'ag-ui': (context, place) => createProjection(agUiDialect, context, place),
   legacy: (context, place) => createProjection(legacyDialect, context, place),
   raw: (context, place) => createProjection(rawDialect, context, place),
+  a2a: (context, place) => createProjection(a2aDialect, context, place),
 };
 
 /** A client that is shown a run. */
@@ -39,5 +41,8 @@ export function projectionFor({ dialect, context }: Viewer, runId: string, place
 }
 
 export function showsLiveText({ dialect, context, live }: Viewer): boolean {
-  return live !== false && (dialect === 'ag-ui' || (dialect === 'orchestrate' && context.view === 'all'));
+  return (
+    live !== false &&
+    (dialect === 'ag-ui' || dialect === 'a2a' || (dialect === 'orchestrate' && context.view === 'all'))
+  );
 }

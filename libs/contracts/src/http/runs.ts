@@ -72,7 +72,7 @@ export const RunList = z.object({
 });
 export type RunList = z.infer<typeof RunList>;
 
-export const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw'] as const;
+export const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw', 'a2a'] as const;
 export const DialectName = z.enum(DIALECTS);
 export type DialectName = z.infer<typeof DialectName>;
 

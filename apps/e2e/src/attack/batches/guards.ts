@@ -6,6 +6,7 @@ const OPEN: ReadonlySet<string> = new Set([
   'GET /readiness',
   'GET /openapi.json',
   'GET /docs',
+  'GET /.well-known/agent-card.json',
   'GET /.well-known/oauth-protected-resource',
   'GET /.well-known/oauth-protected-resource/mcp',
   'GET /api/mcp/auth',

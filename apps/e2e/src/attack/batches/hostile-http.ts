@@ -54,7 +54,7 @@ const LARGE: readonly (readonly [string, string])[] = [
   ['9 MB', `{"task": "${'y'.repeat(9_000_000)}"}`],
   ['300,000 keys', `{${Array.from({ length: 300_000 }, (_, n) => `"k${n}":0`).join(',')}}`],
 ];
-const TAKE_LARGE: ReadonlySet<string> = new Set(['/runs', '/mcp', '/ag-ui', '/tools', '/orchestrate/stream']);
+const TAKE_LARGE: ReadonlySet<string> = new Set(['/runs', '/mcp', '/a2a', '/ag-ui', '/tools', '/orchestrate/stream']);
 
 const IDS = [
   'a.%3E',

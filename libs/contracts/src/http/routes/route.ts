@@ -37,6 +37,7 @@ export const TAGS = {
   Effects: 'What tools did to the world, and what is in doubt.',
   Providers: 'What a user authorises at other services, so that tools act there on its behalf.',
   MCP: 'Our tools for any MCP client.',
+  A2A: 'The same runs as tasks for any agent that speaks A2A.',
   Audit: 'What happened.',
   'Dead letters': 'Runs that were given up.',
   System: 'The gateway itself.',
@@ -52,6 +53,7 @@ export const HEADERS = {
   },
   'X-Session-ID': { maxLength: 256, description: 'The conversation' },
   'Mcp-Session-Id': { maxLength: 128, description: 'The session that `initialize` gave' },
+  'A2A-Version': { maxLength: 32, description: 'The revision of A2A that the client speaks; absent: 0.3' },
   'MCP-Protocol-Version': { maxLength: 32, description: 'The revision that client and server agreed on' },
 } as const;
 type HeaderName = keyof typeof HEADERS;

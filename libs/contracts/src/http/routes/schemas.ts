@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { AuditRecord } from '../../runs/audit.ts';
 import { BudgetAmounts, BudgetScope } from '../../runs/budgets.ts';
 import { EffectState } from '../../tools/effects.ts';
+import * as a2a from '../a2a.ts';
 import { AgUiInput } from '../ag-ui.ts';
 import { OrchestrateAnswer, OrchestrateRequest, WaitingAnswer } from '../orchestrate.ts';
 import * as records from '../records.ts';
@@ -116,6 +117,19 @@ export const HTTP_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   McpError,
   InputRequired,
   McpMessage: system.McpMessage,
+
+  A2aRpc: a2a.A2aRpc,
+  A2aCard: a2a.A2aCard,
+  A2aSendRequest: a2a.A2aSendRequest,
+  A2aSendConfiguration: a2a.A2aSendConfiguration,
+  A2aSendAnswer: a2a.A2aSendAnswer,
+  A2aTask: a2a.A2aTask,
+  A2aTaskState: a2a.TaskStateName,
+  A2aTaskList: a2a.A2aTaskList,
+  A2aStatus: a2a.A2aStatus,
+  A2aMessage: a2a.A2aMessage,
+  A2aPart: a2a.A2aPart,
+  A2aArtifact: a2a.A2aArtifact,
 
   Provider: providers.ProviderView,
   ProviderList: providers.ProviderList,
