@@ -8,6 +8,7 @@ import { Completer } from './completer.ts';
 import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
+import { JournalComparison } from './journal-comparison.ts';
 import { JournalReader } from './journal-reader.ts';
 import { logEvent } from './log-events.ts';
 import { DiskThread, LogTreePruner, LogTreeWriter } from './log-tree/index.ts';
@@ -71,6 +72,17 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
       lifecycle.onStop(what, () => repeated.stop());
     };
     repeat('removing old records', pruneMs, (signal) => retention.prune(signal));
+    const { everyMs, minAgeMs } = config.comparison;
+    const comparison = new JournalComparison({
+      bus,
+      auditLog,
+      journal,
+      recorder,
+      clock: systemClock,
+      log,
+      minAgeMs,
+    });
+    repeat('the comparison with the journal', everyMs, (signal) => comparison.compare(signal));
     if (config.logTree) {
       const pruner = new LogTreePruner({ ...config.logTree, auditLog, metrics, clock: systemClock, log: treeLog });
       repeat('pruning the log tree', config.logTree.pruneMs, (signal) => pruner.prune(signal));

@@ -26,6 +26,10 @@ export const Config = z
     AUDIT_SWEEP_MS: integer(200, 600_000, 15_000).describe(
       'How often runs are looked for whose end was not seen, to complete them from the journal',
     ),
+    AUDIT_COMPARE_MS: integer(200, 3_600_000, 60_000).describe(
+      'How often the audit log is compared with the runs of the journal, for those of which the bus told nothing',
+    ),
+    AUDIT_COMPARE_AGE_MS: integer(0, 86_400_000, 300_000).describe('How old a run is when it is compared'),
   })
   .transform((env, context) => ({
     ...serviceSettings(env, context),
@@ -40,5 +44,6 @@ export const Config = z
           },
     retention: { keepDays: env.AUDIT_RETENTION_DAYS, pruneMs: env.AUDIT_PRUNE_MS },
     sweepMs: env.AUDIT_SWEEP_MS,
+    comparison: { everyMs: env.AUDIT_COMPARE_MS, minAgeMs: env.AUDIT_COMPARE_AGE_MS },
   }));
 export type AuditConfig = z.output<typeof Config>;

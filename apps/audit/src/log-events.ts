@@ -33,6 +33,11 @@ export const LOG_EVENTS = {
     'Nothing for a single one: they are read later. If it repeats, check the orchestrators.',
     'runbooks/outages.md',
   ),
+  audit_runs_recovered: warnEvent(
+    'The bus told nothing of {runs} runs; they were read from the journal.',
+    'Nothing after an outage of audit or of the bus. Else raise `RUNS_STREAM_MAX_EVENTS`: audit is slower than the bus forgets.',
+    'runbooks/outages.md',
+  ),
   audit_records_expired: infoEvent('Records older than AUDIT_RETENTION_DAYS were removed.'),
   audit_upkeep_failed: warnEvent(
     'Upkeep of the audit log failed ({work}); it is repeated.',

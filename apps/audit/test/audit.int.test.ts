@@ -6,11 +6,13 @@ import { type Bus, connectBus } from '@switchyard/bus';
 import {
   AppError,
   type AuditRecord,
+  listAcceptedRuns,
   listRuns,
   type Principal,
   queryAudit,
   readRunEvents,
   type RunEvent,
+  STREAMS,
   subjects,
   toCloudEvent,
 } from '@switchyard/contracts';
@@ -41,6 +43,9 @@ const auditor = who('eve', 'auditor');
 
 /** What the orchestrator would answer: the whole journal of every run that it knows. */
 const journal = new Map<string, RunEvent[]>();
+/** The runs that a comparison with the journal shows, in this order, and when the first of them was accepted. */
+const acceptedLately = new Set<string>();
+const FIRST_AT = Date.now() - 60_000;
 let servers: Servers<'nats' | 'postgres'>;
 let nats: NatsConnection;
 let bus: Bus;
@@ -58,6 +63,8 @@ async function startAudit(): Promise<void> {
       // Its runs were years ago.
       LOG_TREE_KEEP_DAYS: '0',
       AUDIT_SWEEP_MS: '200',
+      AUDIT_COMPARE_MS: '200',
+      AUDIT_COMPARE_AGE_MS: '0',
     }),
     { log, handleSignals: false },
   );
@@ -110,6 +117,12 @@ beforeAll(async () => {
     if (!events || events[0]?.tenantId !== principal.tenantId) throw new AppError('not_found');
     const page = events.filter((e) => e.seq > after).slice(0, limit);
     return { events: page, lastSeq: events.length, ended: true, firstSeq: 1 };
+  });
+  await bus.answer(listAcceptedRuns, async ({ acceptedAt, runId, limit }) => {
+    const all = [...acceptedLately].map((id, index) => ({ runId: id, tenantId: 'acme', acceptedAt: FIRST_AT + index }));
+    const isAfter = (run: (typeof all)[number]) =>
+      run.acceptedAt > acceptedAt || (run.acceptedAt === acceptedAt && run.runId > runId);
+    return { runs: all.filter(isAfter).slice(0, Math.min(limit, 7)) };
   });
   await startAudit();
 });
@@ -198,6 +211,21 @@ describe('audit, with real servers', () => {
     // And what is published afterwards arrives, on the stream that was made anew.
     await bus.publishEvents(run('run-after-wipe'));
     await settled('run-after-wipe');
+  });
+
+  it('takes the runs that left the bus while it was away, of which no number shows a hole', async () => {
+    await bus.ensureStreams({ ...STREAMS.RUNS, maxMessages: 20 });
+    await audit.stop();
+    const left = Array.from({ length: 30 }, (_, n) => `run-left-${n}`);
+    for (const runId of left) {
+      acceptedLately.add(runId);
+      await bus.publishEvents(run(runId));
+    }
+    const { state } = await (await nats.jetstreamManager()).streams.info('RUNS');
+    expect(state.messages).toBe(20);
+    await startAudit();
+    for (const runId of left) expect(seqsOf(await settled(runId))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    await bus.ensureStreams(STREAMS.RUNS);
   });
 
   it('shows a user its own, an auditor its tenant, and nobody another tenant', async () => {

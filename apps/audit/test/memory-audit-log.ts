@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AppError, type AuditRecord, parseCursor, TERMINAL_TYPE } from '@switchyard/contracts';
 import type {
+  AcceptedPlace,
   AuditFilter,
   AuditLog,
   AuditPosition,
@@ -14,6 +15,7 @@ export class MemoryAuditLog implements AuditLog {
   readonly records = new Map<string, AuditRecord>();
   readonly folded = new Map<string, SummaryUpdate>();
   readonly checked: string[] = [];
+  place: AcceptedPlace | undefined;
   down = false;
   #held = 0;
 
@@ -62,6 +64,16 @@ export class MemoryAuditLog implements AuditLog {
   async markChecked(runIds: readonly string[]): Promise<void> {
     this.#answer();
     this.checked.push(...runIds);
+  }
+
+  async compared(): Promise<AcceptedPlace | undefined> {
+    this.#answer();
+    return this.place;
+  }
+
+  async noteCompared(place: AcceptedPlace): Promise<void> {
+    this.#answer();
+    this.place = place;
   }
 
   async prune({ keepDays, limit }: { keepDays: number; limit: number }): Promise<number> {

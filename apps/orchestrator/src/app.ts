@@ -18,6 +18,7 @@ import { Admission, RunPool, Sweeper } from './scheduling/index.ts';
 import { BudgetService, BudgetsHandler, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
 import type { OrchestratorConfig } from './config.ts';
 import {
+  AcceptedRunService,
   DeadLetterService,
   DeadLettersHandler,
   Expiry,
@@ -69,7 +70,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     });
   if (!overrides.store) lifecycle.onStop('store', () => store.close());
   health.register('postgres', () => store.ping().then(() => ({ ok: true })));
-  await untilThere(() => bus.ensureStreams(), base);
+  await untilThere(() => bus.ensureStreams(config.runsStream), base);
 
   const { journal, retention } = store;
   const publisher = new Publisher({ bus, journal, log });
@@ -130,7 +131,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('wake-ups', () => wakeUps.stop());
   sweeper.start();
   lifecycle.onStop('sweeper', () => sweeper.stop());
-  const streamWatch = new StreamWatch({ bus, positions: store.streamPositions, log });
+  const streamWatch = new StreamWatch({ bus, positions: store.streamPositions, log, limits: config.runsStream });
   streamWatch.start();
   lifecycle.onStop('stream watch', () => streamWatch.stop());
   const expiry = new Expiry({ journal, retention, log: partOf(base, 'retention'), ...config.retention });
@@ -154,6 +155,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     checkTask: loop.checkTask,
   });
   const threads = new ThreadService({ journal });
+  const accepted = new AcceptedRunService(store.acceptedRuns);
   const deadLetters = new DeadLetterService({ journal, deadLetters: store.deadLetters, runs });
   const { sweepIntervalMs: intervalMs } = config.runs;
   const watches = new AbandonedRunReaper({ watches: store.watches, journal, runs, log, intervalMs });
@@ -161,7 +163,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('watches', () => watches.stop());
   const model = new ModelService(loop);
   const handlers = await serveOnBus(
-    { handlers: HANDLERS, parts: [runs, threads, watches, deadLetters, budgets, model] },
+    { handlers: HANDLERS, parts: [runs, threads, watches, accepted, deadLetters, budgets, model] },
     bus,
     base,
   );

@@ -1,4 +1,4 @@
-import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
+import { MAX_APPROVAL_SECONDS, STREAMS } from '@switchyard/contracts';
 import {
   databaseSettings,
   databaseVariables,
@@ -18,6 +18,8 @@ import { PriceTableText } from './budgets/prices.ts';
 /** An empty variable, as in a copied .env.example, is one that is not set. */
 const unsetIfEmpty = (value: unknown) => (value === '' ? undefined : value);
 const optional = z.preprocess(unsetIfEmpty, z.string().optional());
+const HOUR_MS = 3_600_000;
+const MB = 1_048_576;
 const limit = (kind: z.ZodCoercedNumber) => z.preprocess(unsetIfEmpty, kind.min(0).optional());
 
 interface DailyVariables {
@@ -135,6 +137,15 @@ export const Config = z
     RUN_RETENTION_DAYS: integer(0, 36_500, 365).describe(
       'How long an ended run is listed in its conversation and can be read; its events go first. 0: for ever',
     ),
+    RUNS_STREAM_HOURS: integer(1, 720, STREAMS.RUNS.maxAgeMs / HOUR_MS).describe(
+      'Longest time for which the bus keeps a fact of a run; the journal has it beyond that',
+    ),
+    RUNS_STREAM_MAX_MB: integer(1, 1_000_000, STREAMS.RUNS.maxBytes / MB).describe(
+      'Most disk that these facts take at NATS, in MB; beyond it the oldest go',
+    ),
+    RUNS_STREAM_MAX_EVENTS: integer(100, 100_000_000, STREAMS.RUNS.maxMessages).describe(
+      'Most facts that NATS keeps; each costs it about 600 bytes of memory',
+    ),
   })
   .check(({ value: env, issues }) => {
     if (env.REDIS_URL !== undefined || !hasDailyLimits(env)) return;
@@ -194,6 +205,11 @@ export const Config = z
           : null,
       failOpen: env.BUDGET_FAIL_OPEN,
       waitMs: env.BUDGET_WAIT_MS,
+    },
+    runsStream: {
+      maxAgeMs: env.RUNS_STREAM_HOURS * HOUR_MS,
+      maxBytes: env.RUNS_STREAM_MAX_MB * MB,
+      maxMessages: env.RUNS_STREAM_MAX_EVENTS,
     },
     retention: { eventHours: env.EVENT_RETENTION_HOURS, runDays: env.RUN_RETENTION_DAYS },
   }));

@@ -1,6 +1,6 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AppError } from '@switchyard/contracts';
+import { type AppError, STREAMS } from '@switchyard/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startNats } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
@@ -109,6 +109,23 @@ describe('a stream with other settings', () => {
     await remake('RUNS', { retention: RetentionPolicy.Interest });
     await bus.ensureStreams();
     expect((await manager.streams.info('RUNS')).config.retention).toBe(RetentionPolicy.Limits);
+  });
+
+  it('keeps the limits that the orchestrator asked for, also where it is made again by another service', async () => {
+    const limits = { maxAgeMs: 3_600_000, maxBytes: 1_048_576, maxMessages: 50 };
+    await bus.ensureStreams(limits);
+    const config = async () => (await manager.streams.info('RUNS')).config;
+    const asked = { max_age: 3_600_000_000_000, max_bytes: 1_048_576, max_msgs: 50 };
+    expect(await config()).toMatchObject(asked);
+    const other = await world.connect('audit');
+    await other.ensureStreams();
+    expect(await config()).toMatchObject(asked);
+    await manager.streams.delete('RUNS');
+    await other.ensureStreams();
+    expect(await config()).toMatchObject({ max_msgs: STREAMS.RUNS.maxMessages });
+    await bus.ensureStreams();
+    expect(await config()).toMatchObject(asked);
+    await bus.ensureStreams(STREAMS.RUNS);
   });
 
   it('is left alone, and said, where its messages exist nowhere else', async () => {

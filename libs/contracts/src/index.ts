@@ -104,7 +104,7 @@ export {
   TERMINAL_TYPE,
   undecided,
 } from './events/run-events.ts';
-export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
+export { LiveDelta, type StreamDefinition, type StreamLimits, type StreamName, STREAMS, subjects } from './streams.ts';
 export {
   OPERATOR_ASKED,
   parseSystemEvent,

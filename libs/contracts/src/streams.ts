@@ -21,6 +21,9 @@ export interface StreamDefinition {
   readonly rebuildable: boolean;
 }
 
+/** How much of a stream the server keeps. Whichever limit is reached first removes the oldest messages. */
+export type StreamLimits = Pick<StreamDefinition, 'maxAgeMs' | 'maxBytes' | 'maxMessages'>;
+
 const HOUR_MS = 3_600_000;
 
 export const STREAMS = {
@@ -31,8 +34,9 @@ export const STREAMS = {
     retention: 'limits',
     discard: 'old',
     maxAgeMs: 24 * HOUR_MS,
-    maxBytes: 4 * 1024 ** 3,
-    maxMessages: 20_000_000,
+    maxBytes: 512 * 1024 ** 2,
+    // Each run has a dozen subjects of its own, and nats-server keeps about 600 bytes of memory for each stored fact.
+    maxMessages: 100_000,
     duplicateWindowMs: 120_000,
     rebuildable: true,
   },

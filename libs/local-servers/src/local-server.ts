@@ -43,7 +43,7 @@ export interface GuardedOptions extends ServerOptions {
   readonly tls?: StackCertificates | undefined;
 }
 
-const READY_LIMIT_MS = 30_000;
+export const READY_LIMIT_MS = 30_000;
 const PORT_TRIES = 5;
 
 /** The path of a server's binary; the error names the package that contains it. */

@@ -30,6 +30,8 @@ export type { Connection, Connections, Login, Registration, Registrations } from
 export type {
   Accept,
   Accepted,
+  AcceptedPlace,
+  AcceptedRuns,
   Append,
   Appended,
   Claim,

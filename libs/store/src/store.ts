@@ -12,6 +12,8 @@ import {
 } from './audit/index.ts';
 import { type Connections, type Registrations, SqlConnections, SqlRegistrations } from './credentials/index.ts';
 import {
+  type AcceptedRuns,
+  SqlAcceptedRuns,
   type DeadLetters,
   type Journal,
   type Retention,
@@ -64,6 +66,7 @@ export interface Store {
   readonly toolPins: ToolPins;
   readonly toolDefinitions: ToolDefinitions;
   readonly auditLog: AuditLog;
+  readonly acceptedRuns: AcceptedRuns;
   readonly streamPositions: StreamPositions;
   readonly watches: Watches;
   /** Throws `unavailable` if the database does not answer. */
@@ -106,6 +109,7 @@ export function openStore(options: StoreOptions): Store {
     toolPins: new SqlToolPins(pool),
     toolDefinitions: new SqlToolDefinitions(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
+    acceptedRuns: new SqlAcceptedRuns(pool),
     streamPositions: new SqlStreamPositions(pool),
     watches: new SqlWatches(pool),
     async ping() {

@@ -1,4 +1,5 @@
 import type { Bus } from '@switchyard/bus';
+import type { StreamLimits } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import type { StreamPositions } from '@switchyard/store';
 import { logEvent } from '../log-events.ts';
@@ -9,6 +10,7 @@ import { logEvent } from '../log-events.ts';
  * audit, would miss it.
  *
  * - Runs that ended since MARGIN_MS before the last good check are published again. Readers discard known events by id.
+ * - A stream that was made anew, perhaps by another service, is given the limits of this one.
  * - The time of the last check is kept in PostgreSQL, so that it survives a stop of the whole system.
  */
 
@@ -17,7 +19,8 @@ const EVERY_MS = 5_000;
 const MARGIN_MS = 10 * 60_000;
 
 interface StreamWatchParts {
-  readonly bus: Pick<Bus, 'streamPosition'>;
+  readonly bus: Pick<Bus, 'streamPosition' | 'ensureStreams'>;
+  readonly limits: StreamLimits;
   readonly positions: StreamPositions;
   readonly log: Logger;
   readonly everyMs?: number;
@@ -26,6 +29,7 @@ interface StreamWatchParts {
 export class StreamWatch {
   readonly #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
+  #made: string | undefined;
 
   readonly #parts: StreamWatchParts;
 
@@ -43,8 +47,10 @@ export class StreamWatch {
   }
 
   async look(): Promise<void> {
-    const { bus, positions, log } = this.#parts;
+    const { bus, positions, log, limits } = this.#parts;
     const position = await bus.streamPosition('RUNS');
+    if (this.#made !== undefined && this.#made !== position.made) await bus.ensureStreams(limits);
+    this.#made = position.made;
     const { lost, marked } = await positions.note('RUNS', position, MARGIN_MS);
     if (lost) logEvent(log, 'stream_lost_messages', { ...position });
     if (marked > 0) logEvent(log, 'runs_marked_unpublished', { marked });

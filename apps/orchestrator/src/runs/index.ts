@@ -1,5 +1,6 @@
 /* The services behind the questions about runs and threads. */
 
+export { AcceptedRunService } from './accepted-run-service.ts';
 export { DeadLetterService } from './dead-letter-service.ts';
 export { DeadLettersHandler } from './dead-letters.handler.ts';
 export { Expiry } from './expiry.ts';

@@ -6,11 +6,13 @@ import {
   getRun,
   getThread,
   type InputOf,
+  listAcceptedRuns,
   type OutputOf,
   readRunEvents,
   startRun,
   watchRun,
 } from '@switchyard/contracts';
+import { AcceptedRunService } from './accepted-run-service.ts';
 import { RunService } from './run-service.ts';
 import { ThreadService } from './thread-service.ts';
 import { AbandonedRunReaper } from './abandoned-run-reaper.ts';
@@ -20,11 +22,13 @@ export class RunsHandler {
   readonly #runs: RunService;
   readonly #threads: ThreadService;
   readonly #watches: AbandonedRunReaper;
+  readonly #accepted: AcceptedRunService;
 
-  constructor(runs: RunService, threads: ThreadService, watches: AbandonedRunReaper) {
+  constructor(runs: RunService, threads: ThreadService, watches: AbandonedRunReaper, accepted: AcceptedRunService) {
     this.#runs = runs;
     this.#threads = threads;
     this.#watches = watches;
+    this.#accepted = accepted;
   }
 
   @Handles(startRun)
@@ -42,6 +46,11 @@ export class RunsHandler {
   @Handles(readRunEvents)
   events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
     return this.#runs.events(input);
+  }
+
+  @Handles(listAcceptedRuns)
+  accepted(input: InputOf<typeof listAcceptedRuns>): Promise<OutputOf<typeof listAcceptedRuns>> {
+    return this.#accepted.list(input);
   }
 
   @Handles(cancelRun)

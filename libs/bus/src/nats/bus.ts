@@ -4,6 +4,7 @@ import {
   type RequestContract,
   type RequestOf,
   type RunEvent,
+  type StreamLimits,
   type StreamName,
   subjects,
   type SystemEvent,
@@ -191,8 +192,8 @@ class NatsBus implements Bus {
     return new NatsRecords(this.#js, this.#app, options);
   }
 
-  ensureStreams(): Promise<void> {
-    return this.#streams.ensure();
+  ensureStreams(runs?: StreamLimits): Promise<void> {
+    return this.#streams.ensure(runs);
   }
 
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }> {

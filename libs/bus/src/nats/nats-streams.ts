@@ -1,4 +1,4 @@
-import type { StreamName } from '@switchyard/contracts';
+import type { StreamLimits, StreamName } from '@switchyard/contracts';
 import type { JetStreamManager } from 'nats';
 import type { NatsWire } from './wire.ts';
 import { asUnavailable } from './pull.ts';
@@ -10,6 +10,7 @@ export const STREAM_TIMEOUT_MS = 5_000;
 /** The streams of one server: created if missing, and queried for their position. */
 export class NatsStreams {
   #manager: Promise<JetStreamManager> | undefined;
+  #runs: StreamLimits | undefined;
 
   readonly #wire: NatsWire;
 
@@ -17,9 +18,11 @@ export class NatsStreams {
     this.#wire = wire;
   }
 
-  async ensure(): Promise<void> {
+  /** Limits that were given once count from then on, also where the streams are made again. */
+  async ensure(runs = this.#runs): Promise<void> {
+    this.#runs = runs;
     try {
-      await ensureStreams(await this.manager());
+      await ensureStreams(await this.manager(), runs);
     } catch (error) {
       throw asUnavailable(error);
     }

@@ -1,4 +1,4 @@
-import { AppError, type StreamDefinition, STREAMS } from '@switchyard/contracts';
+import { AppError, type StreamDefinition, type StreamLimits, STREAMS } from '@switchyard/contracts';
 import {
   DiscardPolicy,
   type JetStreamManager,
@@ -65,12 +65,16 @@ export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<st
  * - Where the server does not change a setting of a stream, the stream is made anew if all of its content is committed
  *   elsewhere. Any other stream is left as it is, and the error says what an operator must decide.
  * - A stream of this name that somebody else made is not touched.
+ * - How much of RUNS is kept is a setting of one service. Any other makes a missing RUNS with the limits of the contracts,
+ *   and leaves those of an existing one as they are.
  */
 
-/** Creates or updates every stream. */
-export async function ensureStreams(manager: JetStreamManager): Promise<void> {
+/** Creates or updates every stream. `runs`: the limits of RUNS, where this service decides them. */
+export async function ensureStreams(manager: JetStreamManager, runs?: StreamLimits): Promise<void> {
   for (const definition of Object.values(STREAMS)) {
-    const asked = toStreamConfig(definition);
+    const isRuns = definition.name === 'RUNS';
+    const asked = toStreamConfig(isRuns ? { ...definition, ...runs } : definition);
+    if (isRuns && !runs) Object.assign(asked, await limitsOf(manager, asked.name));
     const info = await createOrUpdate(manager, asked, definition.rebuildable);
     const ignored = ignoredOptions(asked, info.config as unknown as Record<string, unknown>);
     if (ignored.length > 0) {
@@ -84,15 +88,29 @@ export async function ensureStreams(manager: JetStreamManager): Promise<void> {
 
 type Asked = Partial<StreamConfig> & { name: string };
 
+/** The limits of an existing stream; nothing where there is no such stream. */
+async function limitsOf(manager: JetStreamManager, name: string): Promise<Partial<StreamConfig>> {
+  const info = await found(manager, name);
+  if (!info) return {};
+  const { max_age, max_bytes, max_msgs } = info.config;
+  return { max_age, max_bytes, max_msgs };
+}
+
+async function found(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+    throw error;
+  }
+}
+
 /** The server's codes for a stream of this name with other settings, and for subjects that another stream has. */
 const NAME_IN_USE = 10_058;
 const SUBJECTS_IN_USE = 10_065;
 
 async function createOrUpdate(manager: JetStreamManager, asked: Asked, rebuildable: boolean): Promise<StreamInfo> {
-  const existing = await manager.streams.info(asked.name).catch((error: unknown) => {
-    if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
-    throw error;
-  });
+  const existing = await found(manager, asked.name);
   if (!existing) return create(manager, asked);
   const other = ignoredOptions(asked, existing.config as unknown as Record<string, unknown>);
   if (other.length === 0) return existing;

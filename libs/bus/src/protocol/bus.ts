@@ -5,6 +5,7 @@ import type {
   RequestContract,
   RequestOf,
   RunEvent,
+  StreamLimits,
   StreamName,
   SystemEvent,
   SystemFact,
@@ -153,8 +154,8 @@ export interface Bus {
   /** Small records that every replica of this app sees, and that expire. */
   records(options: RecordsOptions): Records;
 
-  /** Creates missing streams and checks existing ones. */
-  ensureStreams(): Promise<void>;
+  /** Creates missing streams and checks existing ones. `runs`: how much of RUNS is kept; only its writer says so. */
+  ensureStreams(runs?: StreamLimits): Promise<void>;
   /** The position and identity of a stream: `made` changes if it was created again. */
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }>;
   status(): BusStatus;

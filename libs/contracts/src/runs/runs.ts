@@ -118,6 +118,27 @@ export const readRunEvents = request({
   askAgainMs: ASK_AGAIN_MS,
 });
 
+const MAX_ACCEPTED_PAGE = 500;
+
+export const listAcceptedRuns = request({
+  subject: 'rpc.runs.accepted',
+  summary:
+    'List the ids of the runs of all tenants in the order of their acceptance; audit compares its log with them.',
+  answeredBy: 'orchestrator',
+  askedBy: ['audit'],
+  input: z.object({
+    /** The place after which the list begins: a time in ms since 1970, and the id of a run accepted then. */
+    acceptedAt: z.number().int().min(0).max(8_640_000_000_000_000),
+    runId: z.union([z.literal(''), RunId]),
+    /** Runs that were accepted less than this ago are left out. */
+    minAgeMs: z.number().int().min(0).max(86_400_000),
+    limit: z.number().int().min(1).max(MAX_ACCEPTED_PAGE).default(MAX_ACCEPTED_PAGE),
+  }),
+  output: z.object({ runs: z.array(z.object({ runId: RunId, tenantId: Id, acceptedAt: z.number().int() })) }),
+  timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
+});
+
 export const cancelRun = request({
   subject: 'rpc.runs.cancel',
   summary: 'Ask a run to stop. Idempotent; an ended run stays as it is.',

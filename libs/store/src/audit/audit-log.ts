@@ -1,4 +1,5 @@
 import type { AuditRecord, RunStatus, RunSummary } from '@switchyard/contracts';
+import type { AcceptedPlace } from '../journal/index.ts';
 
 /** The type of a record for a conflict: its id was taken by other content, and its data is the record that arrived. */
 export const CONFLICT_TYPE = 'audit.record.conflict';
@@ -80,4 +81,8 @@ export interface AuditLog {
   prune(options: { keepDays: number; limit: number }): Promise<number>;
   /** The journal was read for these runs; their quiet time starts anew. */
   markChecked(runIds: readonly string[]): Promise<void>;
+  /** The last run of the journal with which the log was compared; undefined: it never was. */
+  compared(): Promise<AcceptedPlace | undefined>;
+  /** Notes that place; an earlier one than is noted changes nothing. */
+  noteCompared(place: AcceptedPlace): Promise<void>;
 }

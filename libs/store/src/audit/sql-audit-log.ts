@@ -11,7 +11,7 @@ import type { Pool } from 'pg';
 import type { AuditFilter, AuditLog, AuditPosition, RecordsAppended, RunFilter, SummaryUpdate } from './audit-log.ts';
 import type { Prisma } from '../generated/client.ts';
 import { attempt, type GetPrisma, row, rows, type Statement } from '../postgres/index.ts';
-import { readable } from '../journal/index.ts';
+import { type AcceptedPlace, readable } from '../journal/index.ts';
 
 /** Records per statement: bounds its parameters and how long a position stays locked. */
 const BATCH = 500;
@@ -65,6 +65,13 @@ const MARK_CHECKED: Statement = {
 };
 
 const PRUNE: Statement = { name: 'audit_prune', text: 'select audit.prune_records($1, $2) as removed' };
+
+const COMPARED: Statement = {
+  name: 'audit_compared',
+  text: `select (extract(epoch from accepted_at) * 1000)::float8 as "acceptedAt", run_id as "runId" from audit.compared`,
+};
+
+const NOTE_COMPARED: Statement = { name: 'audit_note_compared', text: 'select audit.note_compared($1, $2)' };
 
 /** The audit log over PostgreSQL. */
 export class SqlAuditLog implements AuditLog {
@@ -199,6 +206,15 @@ export class SqlAuditLog implements AuditLog {
 
   async markChecked(runIds: readonly string[]): Promise<void> {
     if (runIds.length > 0) await rows(this.#pool, MARK_CHECKED, [[...runIds].sort()]);
+  }
+
+  async compared(): Promise<AcceptedPlace | undefined> {
+    const [place] = await rows<{ acceptedAt: number; runId: string }>(this.#pool, COMPARED, []);
+    return place;
+  }
+
+  async noteCompared({ acceptedAt, runId }: AcceptedPlace): Promise<void> {
+    await rows(this.#pool, NOTE_COMPARED, [acceptedAt, runId]);
   }
 }
 

@@ -103,6 +103,7 @@ export const GRANTED = {
     makesObjectsIn: [],
     tables: {
       'audit.audit_events': { verbs: ['select'] },
+      'audit.compared': { verbs: ['select'] },
       'audit.positions': { verbs: ['select'], columns: { update: ['news_at'] } },
       'audit.run_summaries': { verbs: ['select'] },
     },
@@ -113,6 +114,7 @@ export const GRANTED = {
     ],
     functionsAsOwner: [
       'audit.append_records(text[],double precision[],text[],text[],text[],text[],text[],integer[],text[],text)',
+      'audit.note_compared(double precision,text)',
       'audit.prune_records(integer,integer)',
       'audit.put_summaries(text[],text[],text[],text[],text[],text[],text[],text[],integer[],integer[],double precision[],double precision[])',
     ],
