@@ -24,6 +24,9 @@ const URLS = {
   redis: 'redis://redis:6379',
 };
 
+/** The name in the URL of a database. @param {string} url */
+export const ownerOf = (url) => decodeURIComponent(/^[^/]*\/\/([^@:/?#]+)[^@/?#]*@/.exec(url)?.[1] ?? 'switchyard');
+
 /** `mcp-tool` -> `MCP_TOOL` */
 const constantOf = (/** @type {string} */ login) => login.toUpperCase().replaceAll('-', '_');
 
@@ -67,7 +70,7 @@ export function containerVariables(access, passwords, keys, urls = URLS) {
     nats: Object.fromEntries(nats),
     redis: { REDIS_USERS: redisUsers(passwords).join(';') },
     postgres: { POSTGRES_PASSWORD: owner },
-    migrate: { DATABASE_URL: asLogin(urls.postgres, new URL(urls.postgres).username || 'switchyard', owner) },
+    migrate: { DATABASE_URL: asLogin(urls.postgres, ownerOf(urls.postgres), owner) },
     'database-logins': { PGPASSWORD: owner, ...Object.fromEntries(logins) },
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { containerVariables } from './compose-secrets.mjs';
+import { containerVariables, ownerOf } from './compose-secrets.mjs';
 
 /*
  * The Secrets that the Helm chart reads, on standard output: for each component exactly its own variables, as the
@@ -16,9 +16,10 @@ import { containerVariables } from './compose-secrets.mjs';
 const HELP = `infra/kubernetes-secrets [options] | kubectl apply -n NAMESPACE -f -
 
   --prefix NAME        beginning of the names, as secrets.prefix of the chart: the full name of the release (switchyard)
-  --nats URL           (nats://PREFIX-nats:4222, the bundled one)
+  --nats URL           (nats://PREFIX-nats:4222, the bundled one); several: nats://one:4222,nats://two:4222
   --postgres URL       with the owner's name, without password (postgresql://switchyard@PREFIX-postgres:5432/switchyard)
-  --redis URL          (redis://PREFIX-redis:6379)
+                       several: postgresql://switchyard@one:5432,two:5432/switchyard
+  --redis URL          (redis://PREFIX-redis:6379); Sentinels: rediss-sentinel://one:26379,two:26379/0#GROUP
   --try                keys for the development model and the tool get_weather
   --state FOLDER       where passwords are kept (infra/secrets/kubernetes/PREFIX)
 
@@ -50,15 +51,20 @@ function given(env, trying) {
   });
 }
 
-/** As psql takes them. @param {string} address @param {string} owner */
+/** A URL of one server or, separated by commas, of several: its login, their addresses, the rest. */
+const SERVERS = /^[a-z][a-z0-9+.-]*:\/\/(?:([^@/?#]*)@)?([^/?#]+)([^?#]*)(\?[^#]*)?(#.*)?$/i;
+
+/** As psql takes them: it looks for the server that takes writes among several. @param {string} address @param {string} owner */
 function serverVariables(address, owner) {
-  const url = new URL(address);
-  const mode = url.searchParams.get('sslmode');
+  const [, , hosts = '', path = '', query] = SERVERS.exec(address) ?? [];
+  const urls = hosts.split(',').map((host) => new URL(`postgresql://${host.trim()}`));
+  const mode = new URLSearchParams(query).get('sslmode');
   return {
-    PGHOST: url.hostname,
-    PGPORT: url.port || '5432',
+    PGHOST: urls.map(({ hostname }) => hostname).join(','),
+    PGPORT: urls.map(({ port }) => port || '5432').join(','),
     PGUSER: owner,
-    PGDATABASE: decodeURIComponent(url.pathname.slice(1)),
+    PGDATABASE: decodeURIComponent(path.slice(1)),
+    ...(urls.length > 1 ? { PGTARGETSESSIONATTRS: 'read-write' } : {}),
     ...(mode === null ? {} : { PGSSLMODE: mode }),
   };
 }
@@ -80,10 +86,7 @@ export async function secretVariables({ prefix, state, trying = false, env, ...s
     redis: servers.redis ?? `redis://${prefix}-redis:6379`,
   };
   const all = containerVariables(access, passwords, await access.loadBusKeys(passwords), urls);
-  Object.assign(
-    all['database-logins'] ?? {},
-    serverVariables(urls.postgres, new URL(urls.postgres).username || 'switchyard'),
-  );
+  Object.assign(all['database-logins'] ?? {}, serverVariables(urls.postgres, ownerOf(urls.postgres)));
   for (const { owner: component, name, value } of given(env, trying))
     Object.assign(all[component] ?? {}, { [name]: value });
   return all;
@@ -115,8 +118,8 @@ async function main() {
   });
   if (values.help) return void process.stdout.write(HELP);
   const { prefix = 'switchyard', try: trying = false, help: _, ...rest } = values;
-  for (const url of [rest.nats, rest.postgres, rest.redis])
-    if (url !== undefined && new URL(url).password !== '')
+  for (const url of [rest.nats, rest.postgres, rest.redis].flatMap((several) => several?.split(',') ?? []))
+    if (/:[^/]/.test(/^(?:[a-z][a-z0-9+.-]*:\/\/)?([^@/?#]*)@/i.exec(url)?.[1] ?? ''))
       throw new Error('An address with a password is for the environment: see --help.');
   const state = rest.state ?? join(fileURLToPath(new URL('.', import.meta.url)), 'secrets/kubernetes', prefix);
   const variables = await secretVariables({ ...rest, prefix, state, trying, env: process.env });

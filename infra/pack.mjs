@@ -126,7 +126,7 @@ export function pack(app, into) {
     }
   }
   if (migrating)
-    for (const part of ['package.json', 'prisma.config.ts', 'prisma', 'tools'])
+    for (const part of ['package.json', 'prisma.config.ts', 'prisma', 'tools', 'dist/postgres/hosts.js'])
       cpSync(join(ROOT, 'libs/store', part), join(into, 'libs/store', part), { recursive: true });
   return folders;
 }

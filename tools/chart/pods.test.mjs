@@ -165,6 +165,28 @@ describe('the table of Secrets', () => {
     );
   });
 
+  it('names several servers to each that knows them, with the login of each service', async () => {
+    const own = await secretVariables({
+      ...options,
+      nats: 'tls://one:4222,tls://two:4222',
+      postgres: 'postgresql://boss@one:6432,two/tasks?sslmode=require',
+      redis: 'rediss-sentinel://one:26379,two:26379/0#main',
+      env: { POSTGRES_OWNER_PASSWORD: 'p' },
+    });
+    assert.equal(own.migrate.DATABASE_URL, 'postgresql://boss:p@one:6432,two/tasks?sslmode=require');
+    assert.match(
+      own.audit.DATABASE_URL,
+      /^postgresql:\/\/switchyard_audit_login:[^@]+@one:6432,two\/tasks\?sslmode=require$/,
+    );
+    assert.match(own.gateway.NATS_URL, /^tls:\/\/gateway:[^@]+@one:4222,tls:\/\/two:4222$/);
+    assert.match(own.gateway.REDIS_URL, /^rediss-sentinel:\/\/gateway:[^@]+@one:26379,two:26379\/0#main$/);
+    const { PGHOST, PGPORT, PGUSER, PGDATABASE, PGTARGETSESSIONATTRS } = own['database-logins'];
+    assert.deepEqual(
+      [PGHOST, PGPORT, PGUSER, PGDATABASE, PGTARGETSESSIONATTRS],
+      ['one,two', '6432,5432', 'boss', 'tasks', 'read-write'],
+    );
+  });
+
   it('becomes one Secret for each, by the names that the chart asks for', () => {
     assert.ok(
       asSecrets('sy', variables).every(

@@ -93,7 +93,7 @@ export const FOLDERS = {
     audit: ['postgres', 'journal'],
     tools: ['postgres'],
     credentials: ['postgres'],
-    doctor: ['store.ts'],
+    doctor: ['store.ts', 'postgres'],
   },
   'apps/gateway': {
     identity: [],

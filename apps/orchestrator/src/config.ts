@@ -87,7 +87,9 @@ export const Config = z
     APPROVAL_TIMEOUT_SECONDS: integer(1, MAX_APPROVAL_SECONDS, 86_400).describe(
       'How long a question to a person stays open',
     ),
-    REDIS_URL: optional.describe('Redis that keeps the counts of the day; needed where a limit by day is set'),
+    REDIS_URL: optional.describe(
+      'Redis, or its Sentinels, with the counts of the day; needed where a limit by day is set',
+    ),
     ...tlsVariables('REDIS'),
     USER_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one user in a day (UTC); unset: no limit'),
     USER_DAILY_USD: limit(z.coerce.number()).describe('USD of one user in a day; unset: no limit'),

@@ -1,7 +1,14 @@
 const { Client } = require('pg');
 const until = Date.now() + 1000 * Number(process.env.WAIT_SECONDS);
-async function look() {
-  const client = new Client({ connectionString: process.env.DATABASE_URL, connectionTimeoutMillis: 3000 });
+// One URL for each server that DATABASE_URL names.
+const [, login, hosts, rest] = /^([^/]*\/\/(?:[^@/]*@)?)([^/?]*)(.*)$/.exec(process.env.DATABASE_URL);
+const servers = hosts.split(',').map((host) => login + host + rest);
+const look = async () => {
+  const answers = await Promise.all(servers.map(lookAt));
+  return answers.includes(undefined) ? undefined : answers[0];
+};
+async function lookAt(connectionString) {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 3000 });
   client.on('error', () => {});
   try {
     await client.connect();

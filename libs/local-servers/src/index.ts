@@ -74,6 +74,14 @@ export { logTail, type ProcessOptions, processStartTime, ServerProcess } from '.
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';
 export {
+  type NatsCluster,
+  type PostgresPair,
+  type RedisSentinels,
+  startNatsCluster,
+  startPostgresPair,
+  startRedisSentinels,
+} from './replicated/index.ts';
+export {
   type CertificateFiles,
   certificatesIn,
   issueCertificates,

@@ -81,7 +81,7 @@ async function ensureDatabase(urlOf: (database: string) => string, database: str
 }
 
 /** Arguments of the server. No sockets in the file system: every other PostgreSQL shares their folder. */
-function serverArgs(data: string, port: number, durable: boolean, more: readonly string[] = []): string[] {
+export function serverArgs(data: string, port: number, durable: boolean, more: readonly string[] = []): string[] {
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',

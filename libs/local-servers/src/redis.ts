@@ -12,6 +12,11 @@ import {
 } from './local-server.ts';
 import { ServerProcess } from './process.ts';
 
+interface RedisServerOptions extends GuardedOptions {
+  /** Additional lines of its configuration file. */
+  readonly settings?: readonly string[];
+}
+
 /**
  * The configuration file of a private Redis: every change goes to disk, no snapshots, and every client needs a login.
  */
@@ -20,7 +25,7 @@ function redisConfig(
   users: readonly string[],
 ): string {
   const settings = [
-    ...listening(at),
+    ...redisTls(at.port, at.tls),
     'bind 127.0.0.1',
     `dir ${JSON.stringify(at.dir)}`,
     'daemonize no',
@@ -30,16 +35,19 @@ function redisConfig(
   return [...settings, ...users, ''].join('\n');
 }
 
-function listening({ port, tls }: { port: number; tls: GuardedOptions['tls'] }): string[] {
+/** Where a Redis or a Sentinel listens. With TLS it also speaks TLS to others, and shows them the administrator's certificate. */
+export function redisTls(port: number, tls: GuardedOptions['tls']): string[] {
   if (!tls) return [`port ${port}`];
   const { ca, cert, key } = tls.server;
   const [caFile, certFile, keyFile] = [ca, cert, key].map((file) => JSON.stringify(file));
   const files = [`tls-ca-cert-file ${caFile}`, `tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`];
-  return ['port 0', `tls-port ${port}`, 'tls-auth-clients yes', ...files];
+  const { cert: ownFile, key: ownKeyFile } = tls.of(ADMIN);
+  const own = [`tls-client-cert-file ${JSON.stringify(ownFile)}`, `tls-client-key-file ${JSON.stringify(ownKeyFile)}`];
+  return ['port 0', `tls-port ${port}`, 'tls-auth-clients yes', 'tls-replication yes', ...files, ...own];
 }
 
 /** Starts a private Redis. Throws with the end of its log if it does not start. */
-export async function startRedis(options: GuardedOptions): Promise<GuardedLocalServer> {
+export async function startRedis(options: RedisServerOptions): Promise<GuardedLocalServer> {
   const command = binaryOf('redis');
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
@@ -52,7 +60,9 @@ export async function startRedis(options: GuardedOptions): Promise<GuardedLocalS
   const { port, process } = await startOnPort(
     options,
     (on) => {
-      writeFileSync(file, redisConfig({ port: on, dir, durable, tls }, users), { mode: 0o600 });
+      writeFileSync(file, redisConfig({ port: on, dir, durable, tls }, [...users, ...(options.settings ?? [])]), {
+        mode: 0o600,
+      });
       return new ServerProcess({ name: 'redis', command, args: [file], cwd: dir, log, stopSignal: 'SIGTERM' });
     },
     (on) =>

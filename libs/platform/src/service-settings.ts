@@ -27,7 +27,11 @@ export const serviceVariables = (app: AppName) => ({
 
 /** For a service with a login of its own at PostgreSQL. */
 export const databaseVariables = (role: string, poolSize: number) => ({
-  DATABASE_URL: z.string().min(1).describe(`PostgreSQL with the role ${role}`).meta({ alias: 'SUPABASE_DATABASE_URL' }),
+  DATABASE_URL: z
+    .string()
+    .min(1)
+    .describe(`PostgreSQL with the role ${role}; of several hosts, separated by commas, the one that takes writes`)
+    .meta({ alias: 'SUPABASE_DATABASE_URL' }),
   ...tlsVariables('DATABASE'),
   DATABASE_POOL_SIZE: integer(1, 100, poolSize).describe('Most connections to PostgreSQL'),
 });

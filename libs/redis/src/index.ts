@@ -1,7 +1,9 @@
 import { type Logger, logSharedEvent, type TlsFiles, tlsOptions } from '@switchyard/platform';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions as ClientOptions } from 'ioredis';
+import { sentinelAddress } from './address.ts';
 
 export type { Redis };
+export { redisServers } from './address.ts';
 
 /** Options that every connection has: a stop does not wait, and a command is not repeated by itself. */
 const ALWAYS = {
@@ -27,14 +29,49 @@ export interface RedisOptions {
   readonly without?: string;
 }
 
+type Limits = Required<Pick<ClientOptions, 'connectTimeout' | 'commandTimeout'>>;
+/** Between two rounds over all Sentinels, none of which knew a primary. */
+const SENTINEL_PAUSE_MS = 250;
+/** Connections for the news of a failover. */
+const SENTINELS_HEARD = 2;
+
+/** A client of one Redis, or of the primary that Sentinels name. Throws a sentence for people if the URL is not one. */
+function clientOf(
+  url: string,
+  tls: ReturnType<typeof tlsOptions> | undefined,
+  { maxRounds = Infinity, ...options }: ClientOptions & Limits & { maxRounds?: number },
+): Redis {
+  const own = { ...ALWAYS, ...(tls ? { tls } : {}), ...options };
+  const several = sentinelAddress(url);
+  if (!several) return new Redis(url, own);
+  const { tls: speaksTls, sentinels, ...address } = several;
+  // Without files: the authorities that Node.js knows.
+  const files = speaksTls || tls ? (tls ?? {}) : undefined;
+  return new Redis({
+    ...own,
+    ...address,
+    sentinels: [...sentinels],
+    ...(files ? { tls: files, sentinelTLS: files, enableTLSForSentinelMode: true } : {}),
+    sentinelCommandTimeout: options.commandTimeout,
+    sentinelRetryStrategy: (round) => (round >= maxRounds ? null : SENTINEL_PAUSE_MS),
+    sentinelMaxConnections: SENTINELS_HEARD,
+  });
+}
+
+/**
+ * A primary that became a replica refuses writes. The connection is made anew, and what was refused fails: only its caller
+ * knows whether it may be repeated.
+ */
+const wasDemoted = (error: Error): boolean => error.message.startsWith('READONLY');
+
 /** A connection that comes back by itself for as long as it is not disconnected. An outage never ends the process. */
 export function connectRedis(url: string, options: RedisOptions): Redis {
   const { tls, log, commandTimeoutMs, maxPauseMs, waits = false, without } = options;
-  const redis = new Redis(url, {
-    ...ALWAYS,
-    ...(tls
-      ? { tls: tlsOptions(tls, (why) => logSharedEvent(log, 'tls_files_unusable', { server: 'Redis', why })) }
-      : {}),
+  const files = tls && tlsOptions(tls, (why) => logSharedEvent(log, 'tls_files_unusable', { server: 'Redis', why }));
+  const redis = clientOf(url, files, {
+    reconnectOnError: wasDemoted,
+    // A primary that was cut off does not hang up by itself: the Sentinels say that it is replaced.
+    failoverDetector: true,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     enableOfflineQueue: waits,
@@ -59,9 +96,8 @@ export async function dialRedis(
   url: string,
   { limitMs, tls, name }: { readonly limitMs: number; readonly tls?: TlsFiles | undefined; readonly name: string },
 ): Promise<Redis> {
-  const redis = new Redis(url, {
-    ...ALWAYS,
-    ...(tls ? { tls: tlsOptions(tls) } : {}),
+  const redis = clientOf(url, tls && tlsOptions(tls), {
+    maxRounds: 1,
     lazyConnect: true,
     connectTimeout: limitMs,
     commandTimeout: limitMs,

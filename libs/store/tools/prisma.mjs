@@ -19,6 +19,7 @@ const home = fileURLToPath(new URL('..', import.meta.url));
 const schema = join(home, 'prisma', 'schema.prisma');
 const stamp = join(home, 'src', 'generated', '.schema-hash');
 const LIMIT_MS = 300_000;
+const FIND_LIMIT_MS = 15_000;
 const packageFile = require.resolve('prisma/package.json');
 
 /**
@@ -52,10 +53,20 @@ function check() {
   return status === 0 && !output.includes('No difference detected') ? 1 : status;
 }
 
-/** @type {Record<string, () => number>} */
+/** Prisma knows URLs of one server only: of several, the one that takes writes. */
+async function migrate() {
+  const url = process.env['DATABASE_URL'] ?? '';
+  if (url.includes(',')) {
+    const { primaryUrl } = await import(new URL('../dist/postgres/hosts.js', import.meta.url).href);
+    process.env['DATABASE_URL'] = await primaryUrl(url, FIND_LIMIT_MS);
+  }
+  return prisma(['migrate', 'deploy']).status;
+}
+
+/** @type {Record<string, () => number | Promise<number>>} */
 const COMMANDS = {
   generate,
-  migrate: () => prisma(['migrate', 'deploy']).status,
+  migrate,
   check,
 };
 
@@ -64,4 +75,4 @@ if (command === undefined) {
   console.error(`usage: prisma.mjs ${Object.keys(COMMANDS).join(' | ')}`);
   process.exit(64);
 }
-process.exit(command());
+process.exit(await command());

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Finding, found } from '@switchyard/contracts';
 import type { TlsFiles } from '@switchyard/platform';
-import { dialRedis, type Redis } from '@switchyard/redis';
+import { dialRedis, type Redis, redisServers } from '@switchyard/redis';
 
 /* Checks 32 and 40: Redis, which keeps the counts of the day and of the rate limit. The judges are pure. */
 
@@ -23,8 +23,8 @@ const NO_URL = 'what is no URL';
 
 /** Writes one key of its own, which ends by itself, and deletes it again. */
 export async function probeRedis(url: string, limitMs: number, tls?: TlsFiles): Promise<RedisSeen> {
-  if (!URL.canParse(url)) return { server: NO_URL, refused: NO_URL };
-  const server = new URL(url).host;
+  const server = redisServers(url);
+  if (server === undefined) return { server: NO_URL, refused: NO_URL };
   let redis: Redis | undefined;
   try {
     redis = await dialRedis(url, { limitMs, tls, name: 'switchyard-doctor' });
@@ -73,7 +73,11 @@ async function tryKey(redis: Redis): Promise<void> {
 export function judgeReached({ server, refused, version = '?', pingMs = 0 }: RedisSeen, limitMs: number): Finding {
   if (refused === undefined) return found.ok(`Redis ${version} at ${server} answers in ${pingMs.toFixed(1)} ms.`);
   const evidence = [`${server}: ${refused}`];
-  if (server === NO_URL) return found.fail('REDIS_URL is no URL such as redis://host:6379: correct it.', evidence);
+  if (server === NO_URL)
+    return found.fail(
+      'REDIS_URL is no URL such as redis://host:6379, or redis-sentinel://host:26379,other:26379/0#group: correct it.',
+      evidence,
+    );
   if (refused === 'ECONNREFUSED')
     return found.fail(
       `${server} refused the connection (ECONNREFUSED): no Redis listens there. Start it, or correct REDIS_URL.`,

@@ -32,10 +32,11 @@ export function loginOf(server: GuardedServer, app: string, logins: readonly str
   return login !== undefined && logins.includes(login) ? login : undefined;
 }
 
-/** The URL of the same server for another login. */
+const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^@/?#]*@)?(.*?)\/?$/i;
+
+/** The URL of the same server, or of the same servers, for another login. */
 export function asLogin(url: string, login: string, password: string): string {
-  const own = new URL(url);
-  own.username = login;
-  own.password = password;
-  return own.href.replace(/\/$/, '');
+  const [, scheme, rest] = ADDRESS.exec(url) ?? [];
+  if (scheme === undefined) throw new Error('An address of a server is a URL: scheme://host:port');
+  return `${scheme}${encodeURIComponent(login)}:${encodeURIComponent(password)}@${rest}`;
 }

@@ -13,3 +13,4 @@ export {
   walOf,
 } from './wal-archive.ts';
 export { reachOf } from './wal-segments.ts';
+export { programOf, reachedBy, runProgram } from './programs.ts';

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type OwnerRights, RIGHTS, type Verb, VERBS } from './rights.ts';
+import { primaryUrl, serverUrls } from '../postgres/index.ts';
 import { STORE_OWNERS, type StoreOwner } from '../store.ts';
 
 /*
@@ -59,7 +60,8 @@ const NO_TABLE = '42P01';
 export async function probeDatabase(url: string, app: StoreOwner, limitMs: number): Promise<DatabaseSeen> {
   const { role } = RIGHTS[app];
   const server = serverOf(url);
-  if (!URL.canParse(url)) return { app, server, refused: { code: NO_URL, message: 'no URL' } };
+  if (!serverUrls(url).every((one) => URL.canParse(one)))
+    return { app, server, refused: { code: NO_URL, message: 'no URL' } };
   return withClient(url, limitMs, async (client): Promise<DatabaseSeen> => {
     const { rows } = await client.query<{ version: string; login: string; superuser: boolean }>(
       `select current_setting('server_version') version, session_user::text login, r.rolsuper superuser
@@ -167,7 +169,7 @@ async function uncallable(client: pg.Client, { schema }: OwnerRights): Promise<s
 
 async function withClient<T>(url: string, limitMs: number, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: await primaryUrl(url, limitMs),
     application_name: 'switchyard-doctor',
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
@@ -191,7 +193,8 @@ function refusedOf(error: unknown): Refused {
 }
 
 function serverOf(url: string): string {
-  if (!URL.canParse(url)) return 'what is no URL';
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
+  const servers = serverUrls(url);
+  if (!servers.every((one) => URL.canParse(one))) return 'what is no URL';
+  const { pathname } = new URL(servers[0]!);
+  return `${servers.map((one) => new URL(one).host).join(',')}${pathname}`;
 }

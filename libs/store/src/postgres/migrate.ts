@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { sha256 } from '@switchyard/contracts';
+import { primaryUrl } from './hosts.ts';
 
 const run = promisify(execFile);
 // The same path from src/ and from dist/.
@@ -15,9 +16,10 @@ const CONNECT_LIMIT_MS = 5_000;
 /**
  * Applies the missing migrations with Prisma's engine and under its lock, so that any number of concurrent callers do
  * it once. Needs a login that owns the database and may create roles. Takes milliseconds if there is nothing to do.
- * Throws with the engine's message if it fails.
+ * Throws with the engine's message if it fails. Of several servers in the URL the one that takes writes is used.
  */
-export async function migrateDatabase(url: string): Promise<void> {
+export async function migrateDatabase(servers: string): Promise<void> {
+  const url = await primaryUrl(servers, CONNECT_LIMIT_MS);
   if (await isUpToDate(url)) return;
   const tool = join(home, 'tools', 'prisma.mjs');
   try {

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TlsFiles, tlsOptions } from '@switchyard/platform';
 import pg from 'pg';
 import { toAppError, troubleOf } from './errors.ts';
+import { serverUrls } from './hosts.ts';
 import { watchLinks } from './link-watch.ts';
+import { primaryPool, type Target } from './primary-pool.ts';
 
 /*
  * The only connection pool of a process. Invariants:
@@ -12,6 +14,7 @@ import { watchLinks } from './link-watch.ts';
  * - The pool does not repeat a statement whose reply was lost: the caller knows whether that is harmless.
  * - Every connection acts under the role of its owner, whatever other rights its login has.
  * - With TLS no connection is without it. Each new connection uses the current content of the files.
+ * - Of several servers in the URL the one that takes writes is used (primary-pool.ts).
  */
 
 const CONNECT_LIMIT_MS = 5_000;
@@ -44,8 +47,10 @@ export interface Statement {
 }
 
 export function openPool(options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
-    ...(options.tls ? withTls(options.url, options.tls, options.onTlsTrouble) : { connectionString: options.url }),
+  const targets = serverUrls(options.url).map((url) =>
+    options.tls ? withTls(url, options.tls, options.onTlsTrouble) : { connectionString: url },
+  );
+  const pool = primaryPool(targets, {
     application_name: options.applicationName,
     options: `-c role=${options.role}`, // the role of the owner, whatever its login could do
     max: options.maxConnections,
@@ -62,7 +67,7 @@ export function openPool(options: PoolOptions): pg.Pool {
 }
 
 /** Every connection uses TLS with the files. TLS parameters of the URL itself would take precedence over the files. */
-function withTls(url: string, files: TlsFiles, onTrouble: (why: string) => void): pg.PoolConfig {
+function withTls(url: string, files: TlsFiles, onTrouble: (why: string) => void): Target {
   const plain = new URL(url);
   for (const name of [...plain.searchParams.keys()].filter((key) => key.startsWith('ssl')))
     plain.searchParams.delete(name);
