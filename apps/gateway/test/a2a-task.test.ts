@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RunEvent } from '@switchyard/contracts';
+import type { RunEvent, RunFactDraft } from '@switchyard/contracts';
 import type { A2aArtifact, A2aStreamResponse, A2aTask } from '@switchyard/contracts/http';
 import { fc } from '@switchyard/testing/property';
 import { isTerminal, newTask, taskAfter, type TaskFold, taskOf, taskSpeaking } from '../src/dialects/a2a-task.ts';
@@ -139,6 +139,28 @@ describe('a run as a task', () => {
       { data: { type: 'switchyard.question', kind: 'question', approval_id: 'ask-step-user-001' } },
     ]);
     expect(foldAll(events.slice(0, asked + 2)).status.state).toBe('TASK_STATE_WORKING');
+  });
+
+  it('asks for a login while the run asks about one, with the link, and for no more than that', () => {
+    const link = 'Calendar is not authorised. Open https://switchyard.example/api/mcp/auth';
+    const failing: readonly RunFactDraft[] = SCENARIOS.failure;
+    const at = failing.findIndex((draft) => draft.type === 'orchestrator.step.completed' && !draft.data.success);
+    const refused = failing.slice(0, at + 1).map((draft): RunFactDraft => {
+      if (draft.type !== 'orchestrator.step.completed') return draft;
+      return { ...draft, data: { ...draft.data, error: link, error_code: 'provider_not_connected' } };
+    });
+    const events = journal('run-1', [...refused, ...SCENARIOS.question.slice(2)]);
+    const asked = events.findIndex(({ type }) => type === 'orchestrator.approval.requested');
+    const { status } = foldAll(events.slice(0, asked + 1));
+    expect(status.state).toBe('TASK_STATE_AUTH_REQUIRED');
+    expect(status.message?.parts[0]).toMatchObject({ text: link });
+    expect(foldAll(events.slice(0, asked + 2)).status.state).toBe('TASK_STATE_WORKING');
+    // A11: the login grants nothing else: the next question is one of its own.
+    const text = JSON.stringify(SCENARIOS.approval.slice(2)).replaceAll('step-mcp-001', 'step-mcp-009');
+    const approval = JSON.parse(text) as RunFactDraft[];
+    const more = journal('run-1', [...refused, ...SCENARIOS.question.slice(2, -4), ...approval]);
+    const guarded = more.findLastIndex(({ type }) => type === 'orchestrator.approval.requested');
+    expect(foldAll(more.slice(0, guarded + 1)).status.state).toBe('TASK_STATE_INPUT_REQUIRED');
   });
 
   it('has the result of each step as data, and the answer as text', () => {

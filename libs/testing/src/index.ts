@@ -11,6 +11,7 @@ export {
   RUN,
   started,
 } from './journal.ts';
+export { type A2aPython, a2aPython, type PythonLine } from './a2a-python.ts';
 export { denoProgram } from './deno-suite.ts';
 export { installedSuite } from './installed-suite.ts';
 export { type McpSuite, mcpSuite } from './mcp-suite.ts';

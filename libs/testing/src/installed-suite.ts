@@ -16,6 +16,31 @@ const INSTALL_LIMIT_MS = 240_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2;
 const run = promisify(execFile);
 
+/**
+ * A Python in which the packages of `tools/<name>/requirements.txt` are, and those alone. Rejects where there is no
+ * Python with venv, or the packages cannot be had.
+ */
+export async function installedPython(name: string): Promise<string> {
+  const directory = join(TOOLS, name);
+  const requirements = join(directory, 'requirements.txt');
+  const wanted = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex');
+  const place = join(directory, '.venv');
+  const stamp = join(place, '.installed');
+  const isThere = async () => (await readFile(stamp, 'utf8').catch(() => '')) === wanted;
+  const python = join(place, 'bin/python');
+  const limits = { timeout: INSTALL_LIMIT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+  const packages = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary', ':all:', '-r', requirements];
+  if (!(await isThere()))
+    await alone(join(directory, '.installing'), isThere, async () => {
+      await run('python3', ['-m', 'venv', '--clear', place], limits);
+      await run(python, packages, limits);
+      await writeFile(stamp, wanted);
+    });
+  return python;
+}
+
 /** The folder `tools/<name>`, once its packages are in its `node_modules`. Rejects where npm cannot install them. */
 export async function installedSuite(name: string): Promise<string> {
   const directory = join(TOOLS, name);

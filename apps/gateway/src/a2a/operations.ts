@@ -23,6 +23,9 @@ export interface Caller {
 
 type ViewerOf = Pick<Viewer, 'principal' | 'expiresAt'> & { readonly rpcId?: string | number | null };
 
+/** A frame is some 300 bytes, and a piece of text a few. */
+const COLLECT_MS = 100;
+
 export class Operations {
   readonly #bus: Pick<Bus, 'request'>;
   readonly #tasks: A2aTasks;
@@ -88,5 +91,6 @@ function viewerOf({ rpcId, principal, expiresAt }: ViewerOf, endsAtPause: boolea
     context: rpcId === undefined ? context : { ...context, rpcId },
     endsAtPause,
     cannotResume: true,
+    collectMs: COLLECT_MS,
   };
 }

@@ -1,7 +1,8 @@
-import { isErrorCode, ERROR_CODES, type LiveDelta, type RunEvent } from '@switchyard/contracts';
+import { isErrorCode, ERROR_CODES, type RunEvent } from '@switchyard/contracts';
 import type { A2aArtifact, A2aMessage, A2aPart, A2aStatus, A2aTask, TaskStateName } from '@switchyard/contracts/http';
 import { evolve, INITIAL, isWaiting, openAsks, type RunState } from '@switchyard/run';
 import { agentMessage, answerPart, askParts, dataPart, textPart, userMessage } from './a2a-parts.ts';
+import type { SpokenText } from './dialect.ts';
 
 /*
  * A run as an A2A task: a fold over its events, and what each event changes about the task. Pure.
@@ -132,11 +133,11 @@ function step(state: TaskFold, event: RunEvent): TaskStep {
 }
 
 /** One more piece of live text; the very state if this client cannot be shown it. */
-export function taskSpeaking(state: TaskFold, { messageId, index, text }: LiveDelta): TaskStep {
+export function taskSpeaking(state: TaskFold, { messageId, index, text, count = 1 }: SpokenText): TaskStep {
   const before = state.spoken?.messageId === messageId ? state.spoken : { messageId, next: 0, text: '' };
   const isKnown = state.artifacts.some(({ artifactId }) => artifactId === messageId);
   if (index !== before.next || isKnown || isTerminal(state.status) || text === '') return unchanged(state);
-  const spoken = { messageId, next: index + 1, text: before.text + text };
+  const spoken = { messageId, next: index + count, text: before.text + text };
   const artifact = { artifactId: messageId, name: 'text', parts: [textPart(text)] };
   return {
     state: { ...state, spoken },
@@ -205,16 +206,34 @@ function summaryOf(code: string | null): string {
 function withStatus(state: TaskFold, updates: readonly TaskUpdate[], event: RunEvent): TaskStep {
   if (event.type === 'orchestrator.run.accepted') return { state, updates };
   const asks = state.run.cancel === null && isWaiting(state.run) ? openAsks(state.run).map((ask) => ask.request) : [];
-  const next: TaskStateName = asks.length > 0 ? 'TASK_STATE_INPUT_REQUIRED' : 'TASK_STATE_WORKING';
+  const login = asks.every(({ kind }) => kind === 'question') ? loginFor(state.run) : null;
+  const waits: TaskStateName = login === null ? 'TASK_STATE_INPUT_REQUIRED' : 'TASK_STATE_AUTH_REQUIRED';
+  const next: TaskStateName = asks.length > 0 ? waits : 'TASK_STATE_WORKING';
   const messageId = `${state.runId}-asks-${asks.map(({ approval_id: id }) => id).join('-')}`;
   const same = next === state.status.state && (asks.length === 0 || state.status.message?.messageId === messageId);
   if (same) return { state, updates };
   const status: A2aStatus = {
     state: next,
     timestamp: timeOf(event),
-    ...(asks.length === 0 ? {} : { message: agentMessage(messageId, askParts(asks)) }),
+    ...(asks.length === 0
+      ? {}
+      : { message: agentMessage(messageId, [...(login === null ? [] : [textPart(login)]), ...askParts(asks)]) }),
   };
   return { state: { ...state, status }, updates: [...updates, { kind: 'status', status }] };
+}
+
+/**
+ * What a tool said of the login that it lacks, with the link, if that is what the run asks about: nobody has answered
+ * since, and the tool has not worked since.
+ */
+function loginFor({ steps }: RunState): string | null {
+  const at = steps.findLastIndex(({ outcome }) => outcome?.error_code === 'provider_not_connected');
+  const step = steps[at];
+  if (step === undefined) return null;
+  const isOver = steps.slice(at + 1).some(({ act, outcome }) => {
+    return outcome !== null && (act.target === 'user' || (outcome.success && act.tool === step.act.tool));
+  });
+  return isOver ? null : (step.outcome?.error ?? ERROR_CODES.provider_not_connected.summary);
 }
 
 function resultPart(result: unknown): A2aPart {

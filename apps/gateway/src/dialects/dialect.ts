@@ -36,6 +36,9 @@ export function messageIdInThread(runId: string, messageId: string): string {
   return `${runId}-${messageId}`;
 }
 
+/** Live text; `count`: of how many pieces it was joined. */
+export type SpokenText = LiveDelta & { readonly count?: number };
+
 export interface Projected<S> {
   readonly state: S;
   readonly frames: Frame[];
@@ -51,7 +54,7 @@ export interface Dialect<S> {
   initial(context: DialectContext): S;
   project(state: S, event: RunEvent): Projected<S>;
   /** Live text, if the format can show it. What it shows, `project` never shows again. */
-  speak?(state: S, delta: LiveDelta): Projected<S>;
+  speak?(state: S, delta: SpokenText): Projected<S>;
   /**
    * The first frames for a client that starts empty; `state` is the fold up to there. `goesOn`: the following frames
    * continue what the prelude begins, even if the run had paused.

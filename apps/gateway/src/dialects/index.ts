@@ -5,7 +5,7 @@ export { a2aDialect } from './a2a.ts';
 export { hasCopies } from './ag-ui-copies.ts';
 export { isClientCall } from './ag-ui-interrupts.ts';
 export { agUiDialect } from './ag-ui.ts';
-export type { DialectContext } from './dialect.ts';
+export type { DialectContext, SpokenText } from './dialect.ts';
 export { legacyDialect } from './legacy.ts';
 export { orchestrateDialect } from './orchestrate.ts';
 export { createProjection, type StreamPosition, type Projection } from './projection.ts';

@@ -1,5 +1,5 @@
-import { formatCursor, type LiveDelta, type PublicError, type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
-import type { Dialect, DialectContext } from './dialect.ts';
+import { formatCursor, type PublicError, type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
+import type { Dialect, DialectContext, SpokenText } from './dialect.ts';
 import { encodeFrame, encodeFrames, group, HEARTBEAT } from './frame.ts';
 
 /*
@@ -15,7 +15,7 @@ import { encodeFrame, encodeFrames, group, HEARTBEAT } from './frame.ts';
 export interface Projection {
   /** Text for the socket; '' if the event gives this client no frames. */
   event(event: RunEvent): string;
-  delta(delta: LiveDelta): string;
+  delta(delta: SpokenText): string;
   /** The terminal text of a stream that cannot continue; '' if it has ended already. */
   interrupt(problem: PublicError): string;
   keepAlive(nowMs: number): string;

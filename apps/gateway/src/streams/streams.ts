@@ -148,7 +148,7 @@ export class Streams {
     const stop = new AbortController();
     const gone = () => stop.abort(OVER);
     reply.raw.once('close', gone);
-    const live = showsLiveText(viewer) ? new LiveText() : undefined;
+    const live = showsLiveText(viewer) ? new LiveText(viewer.collectMs) : undefined;
     try {
       const run = await open({ signal: stop.signal, onLive: live?.take });
       reply.header('x-run-id', run.runId);

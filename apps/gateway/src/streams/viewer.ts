@@ -31,6 +31,8 @@ export interface Viewer {
   readonly endsAtPause: boolean;
   /** The client cannot continue by a cursor: a stream that ends before its run says that it failed. */
   readonly cannotResume?: boolean;
+  /** Text while the model speaks is collected for so long; 0 or absent: it leaves at once. */
+  readonly collectMs?: number;
   /** False: no text while the model speaks. */
   readonly live?: boolean;
 }
