@@ -21,7 +21,7 @@ import {
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { agentFetch, Delegator, type DelegatorParts, sendFailure, StepHandler } from './delegation/index.ts';
 import { type Config, hostAndPort } from './config.ts';
-import { AgentsHandler, cardReader, Directory, type DirectoryFact } from './agents/index.ts';
+import { AgentsHandler, cardReader, Directory, type DirectoryFact, OwnCard } from './agents/index.ts';
 import { logEvent } from './log-events.ts';
 
 /** Replacements that a test may pass in. */
@@ -68,7 +68,7 @@ async function wire(
   });
 
   const handlers = await serveOnBus(
-    { handlers: [AgentsHandler, StepHandler], parts: [directory, delegator] },
+    { handlers: [AgentsHandler, StepHandler], parts: [directory, new OwnCard(config.signingKeys, clock), delegator] },
     bus,
     base,
   );

@@ -7,6 +7,7 @@ import {
   JsonRpcTransportFactory,
   RestTransportFactory,
 } from '@a2a-js/sdk/client';
+import { checkCard, publicKeysOf, readCard } from '@switchyard/agent-card';
 import { type A2aPython, a2aPython, type PythonLine } from '@switchyard/testing';
 import { type Processes, startProcesses } from '../src/index.ts';
 
@@ -19,7 +20,7 @@ const python = await a2aPython();
 
 let system: Processes;
 beforeAll(async () => {
-  system = await startProcesses();
+  system = await startProcesses({ env: { A2A_SIGNING_KEYS: `e2e:${Buffer.alloc(32, 7).toString('base64')}` } });
   system.model.setScript({
     rules: [
       {
@@ -119,6 +120,15 @@ const taskIn = (lines: readonly PythonLine[]) => (lines[0] as { task: { id: stri
     expect(statesOf(rest).at(-1)).toBe('TASK_STATE_COMPLETED');
     await gateway!.start();
   });
+});
+
+it('A1: the card is signed, and verifies with the keys that it names, at every replica', async () => {
+  for (const url of system.gateways) {
+    const read = async (path: string) => (await fetch(url + path)).json() as Promise<unknown>;
+    const keys = publicKeysOf(await read('/.well-known/jwks.json'))!;
+    const verdict = await checkCard(readCard(await read('/.well-known/agent-card.json'))!, { keys, nowMs: Date.now() });
+    expect([verdict.verified, verdict.kid]).toEqual([true, 'e2e']);
+  }
 });
 
 describe('the SDK for JavaScript', () => {

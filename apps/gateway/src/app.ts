@@ -120,7 +120,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         metrics: new StreamMetrics(metrics, clock),
       });
       const { identity } = config;
-      const cards = new Cards({ bus: patientBus, ...config.a2a, identity: identity.mode });
+      const cards = new Cards({ bus, clock, ...config.a2a, identity: identity.mode });
       const tasks = new A2aTasks({ bus: patientBus, streams, waitMs: config.orchestrateTimeoutMs });
       const keysFetch =
         overrides.fetch ??

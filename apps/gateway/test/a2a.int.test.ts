@@ -7,6 +7,7 @@ import {
   JsonRpcTransportFactory,
   RestTransportFactory,
 } from '@a2a-js/sdk/client';
+import { signCard } from '@switchyard/contracts';
 import { startTestGateway, type TestGateway } from './http.ts';
 
 /* The official client against the running gateway, over each binding; two replicas serve the same tasks. */
@@ -324,6 +325,33 @@ describe('at the edge', () => {
       headers: { 'if-none-match': first.headers.get('etag')! },
     });
     expect(again.status).toBe(304);
+  });
+
+  it('has its card signed by the service with the keys, and publishes them', async () => {
+    let asked = 0;
+    const signer = gateway.hub.connect('a2a');
+    const port = new URL(gateway.urls[1]!).port;
+    // An address of its own, so that no card of it was made before.
+    const at = (path: string) => fetch(`http://localhost:${port}${path}`);
+    await signer.answer(signCard, ({ card, jwksUrl }) => {
+      asked += 1;
+      const signatures = [{ protected: 'p', signature: 's', header: { jku: jwksUrl } }];
+      return Promise.resolve({
+        card: { ...card, signatures },
+        keys: [{ kid: 'k', kty: 'OKP' }],
+        goodUntil: Date.now() + 60_000,
+      });
+    });
+    const [first, keys] = [await at('/.well-known/agent-card.json'), await at('/.well-known/jwks.json')];
+    const { signatures } = (await first.json()) as { signatures: object[] };
+    const jku = `http://localhost:${port}/.well-known/jwks.json`;
+    expect(signatures).toEqual([{ protected: 'p', signature: 's', header: { jku } }]);
+    expect(await keys.json()).toEqual({ keys: [{ kid: 'k', kty: 'OKP' }] });
+    // While the service is away, the signed card stays.
+    await signer.close();
+    const again = await at('/.well-known/agent-card.json');
+    expect(again.headers.get('etag')).toBe(first.headers.get('etag'));
+    expect(asked).toBe(1);
   });
 
   it('is not there where it is turned off', async () => {

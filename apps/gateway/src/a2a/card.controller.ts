@@ -20,9 +20,9 @@ export class CardController {
   }
 
   @Get('.well-known/agent-card.json')
-  show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     if (!this.#enabled) throw new AppError('not_found', 'There is nothing under this path.');
-    const { body, etag } = this.#cards.public(request.headers.host);
+    const { body, etag } = await this.#cards.public(request.headers.host);
     // An address taken from the Host of one request is only for that client.
     const whose = this.#cards.isFixed ? 'public' : 'private';
     reply.header('etag', etag).header('cache-control', `${whose}, max-age=${MAX_AGE_S}`);
@@ -31,5 +31,13 @@ export class CardController {
     if (known !== undefined && known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
       return void reply.code(304).send();
     void reply.code(200).header('content-type', 'application/json').send(body);
+  }
+
+  /** The public keys that sign the card. */
+  @Get('.well-known/jwks.json')
+  async keys(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    if (!this.#enabled) throw new AppError('not_found', 'There is nothing under this path.');
+    const body = await this.#cards.keys(request.headers.host);
+    void reply.code(200).header('cache-control', `public, max-age=${MAX_AGE_S}`).send(body);
   }
 }

@@ -141,6 +141,8 @@ export const A2aTaskList = z.object({
 
 /** The agent card; https://a2a-protocol.org/v1.0.0/specification/#441-agentcard */
 export const A2aCard = z.looseObject({});
+/** RFC 7517. */
+export const A2aKeys = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
 export const A2aRpc = z.unknown().describe('A JSON-RPC 2.0 request of A2A');
 
 /** What a task may be given as text: as much as any run. */

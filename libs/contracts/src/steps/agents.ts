@@ -38,6 +38,29 @@ export const listAgents = request({
   askAgainMs: ASK_AGAIN_MS,
 });
 
+/** A public key as a JWKS document has it. */
+const PublishedKey = z.looseObject({ kid: z.string(), kty: z.string() });
+
+export const signCard = request({
+  subject: 'rpc.agents.sign',
+  summary: 'Sign a card of this deployment, and say with which keys. Without keys the card comes back as it is.',
+  answeredBy: 'a2a',
+  askedBy: ['gateway'],
+  input: z.object({
+    card: z.record(z.string(), z.unknown()),
+    /** Where the keys are published. */
+    jwksUrl: z.url().max(2_048),
+  }),
+  output: z.object({
+    card: z.record(z.string(), z.unknown()),
+    keys: z.array(PublishedKey),
+    /** Until when the signatures hold, in ms since 1970; null: there are none. */
+    goodUntil: z.number().int().nullable(),
+  }),
+  timeoutMs: 2_000,
+  askAgainMs: ASK_AGAIN_MS,
+});
+
 /** rpc.agent.<target>: how an agent that the planner is offered as one function describes itself. */
 export const describeAgent: Readonly<Partial<Record<AgentTarget, ReturnType<typeof descriptionContract>>>> =
   Object.fromEntries(

@@ -7,6 +7,7 @@ const OPEN: ReadonlySet<string> = new Set([
   'GET /openapi.json',
   'GET /docs',
   'GET /.well-known/agent-card.json',
+  'GET /.well-known/jwks.json',
   'GET /.well-known/oauth-protected-resource',
   'GET /.well-known/oauth-protected-resource/mcp',
   'GET /api/mcp/auth',

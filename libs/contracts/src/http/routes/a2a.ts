@@ -1,5 +1,6 @@
 import {
   A2aCard,
+  A2aKeys,
   A2aListQuery,
   A2aRpc,
   A2aSendAnswer,
@@ -32,6 +33,16 @@ export const A2A_ROUTES: readonly HttpRoute[] = [
       200: { summary: 'The card.', schema: A2aCard },
       304: { summary: 'It is still as If-None-Match has it.' },
     },
+    errors: ['not_found'],
+  },
+  {
+    id: 'getSigningKeys',
+    tag: 'A2A',
+    method: 'GET',
+    path: '/.well-known/jwks.json',
+    summary: 'The public keys that sign the card, as a JWKS document; empty where none is configured.',
+    auth: 'none',
+    answers: { 200: { summary: 'The keys.', schema: A2aKeys } },
     errors: ['not_found'],
   },
   {

@@ -137,6 +137,7 @@ const PUBLISHED = {
   getProviderPageScript: 'GET /api/mcp/auth/page.js',
   getClientDocument: 'GET /api/mcp/auth/client.json',
   getAgentCard: 'GET /.well-known/agent-card.json',
+  getSigningKeys: 'GET /.well-known/jwks.json',
   sendA2aRequest: 'POST /a2a',
   sendA2aMessage: 'POST /a2a/v1/message:send',
   streamA2aMessage: 'POST /a2a/v1/message:stream',

@@ -120,6 +120,7 @@ export const HTTP_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
 
   A2aRpc: a2a.A2aRpc,
   A2aCard: a2a.A2aCard,
+  A2aKeys: a2a.A2aKeys,
   A2aSendRequest: a2a.A2aSendRequest,
   A2aSendConfiguration: a2a.A2aSendConfiguration,
   A2aSendAnswer: a2a.A2aSendAnswer,
