@@ -7,6 +7,8 @@ export type Fault =
   | { status: number; retryAfter?: string }
   /** Passes the call on, then breaks the connection after so many bytes of the answer. */
   | { cutAfterBytes: number }
+  /** Passes the call on, and breaks the connection before any of the answer comes back. */
+  | { loseAnswer: true }
   /** Passes the call on and never gives the answer back. */
   | { swallow: true };
 
@@ -65,6 +67,10 @@ export async function createBrokenLine(agentUrl: string): Promise<BrokenLine> {
               .end(Buffer.concat(parts).toString().replaceAll(agentUrl, line.url)),
           );
           return;
+        }
+        if (fault && 'loseAnswer' in fault) {
+          answer.resume();
+          return void response.socket?.resetAndDestroy();
         }
         if (fault && 'swallow' in fault) return void answer.resume();
         response.writeHead(answer.statusCode!, answer.headers);

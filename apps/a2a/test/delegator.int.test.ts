@@ -31,9 +31,12 @@ beforeEach(async () => {
 afterEach(() => line.stop());
 afterAll(() => Promise.all([plain.stop(), quiet.stop()]));
 
-function delegatorFor(urls: string[], over: { timeoutMs?: number; retries?: number } = {}): Delegator {
+function delegatorFor(
+  urls: string[],
+  over: { timeoutMs?: number; retries?: number; deduplicates?: boolean } = {},
+): Delegator {
   const directory = new Directory({
-    agents: urls.map((url) => ({ url })),
+    agents: urls.map((url) => ({ url, deduplicates: over.deduplicates })),
     reader: cardReader(fetch),
     allowedHosts: [],
     ttlMs: 60_000,
@@ -212,8 +215,29 @@ describe('a delegation over a bad line', () => {
     line.fault = (method) => (method === 'SendStreamingMessage' ? { status: 502 } : undefined);
     const { result } = await perform(delegatorFor([line.url]), stepOf('uppercase x'));
     expect(result).toMatchObject({ status: 'in_doubt', code: 'agent_unreachable' });
-    expect(line.methods).toEqual(['SendStreamingMessage']);
+    expect(line.methods).toEqual(['SendStreamingMessage', 'ListTasks']);
     expect(plain.executions() - before).toBe(0);
+  });
+
+  it('asks the agent for the task of a message whose answer was lost, and the work is done once', async () => {
+    const before = plain.executions();
+    line.fault = (method) => (method === 'SendStreamingMessage' ? { loseAnswer: true } : undefined);
+    const { result, frames } = await perform(delegatorFor([line.url]), stepOf('slow 0.3 found'));
+    expect(result).toEqual({ status: 'succeeded', output: 'found' });
+    expect(line.methods.slice(0, 2)).toEqual(['SendStreamingMessage', 'ListTasks']);
+    expect(frames.at(-1)).toMatchObject({ data: { remote_task_id: expect.any(String) } });
+    expect(plain.executions() - before).toBe(1);
+  });
+
+  it('sends again to an agent that recognises repetitions, and the work is done once', async () => {
+    const before = plain.executions();
+    let lost = 0;
+    line.fault = (method) =>
+      method === 'SendStreamingMessage' && (lost += 1) === 1 ? { loseAnswer: true } : undefined;
+    const { result } = await perform(delegatorFor([line.url], { deduplicates: true }), stepOf('uppercase twice'));
+    expect(result).toEqual({ status: 'succeeded', output: 'TWICE' });
+    expect(line.methods.filter((method) => method === 'SendStreamingMessage')).toHaveLength(2);
+    expect(plain.executions() - before).toBe(1);
   });
 
   it('follows an accepted task after its stream broke, and the work is done once', async () => {
@@ -245,8 +269,10 @@ describe('a delegation over a bad line', () => {
 
   it('is in doubt where no answer came in time', async () => {
     line.fault = (method) => (method === 'SendStreamingMessage' ? { swallow: true } : undefined);
-    const { result } = await perform(delegatorFor([line.url], { timeoutMs: 2_000 }), stepOf('uppercase x'));
+    const { result } = await perform(delegatorFor([line.url], { timeoutMs: 2_000 }), stepOf('slow 60 x'));
     expect(result).toMatchObject({ status: 'in_doubt', code: 'deadline_exceeded' });
+    // What the agent took all the same is cancelled.
+    await until(() => line.methods.includes('CancelTask'));
   });
 
   it('attaches a step that comes again to the task that it started', async () => {
@@ -297,6 +323,27 @@ describe('a delegation over a bad line', () => {
       expect((await perform(delegator, step)).result).toEqual({ status: 'succeeded', output: 'ONCE' });
     }
     expect(plain.executions() - before).toBe(1);
+  });
+
+  it('A7: is asked for, and not sent, where a process that is gone may have sent it', async () => {
+    const before = plain.executions();
+    const step = stepOf('slow 0.2 once');
+    await perform(delegatorFor([line.url]), step);
+    line.methods.length = 0;
+    const again = await perform(delegatorFor([line.url]), { ...step, attempt: 2, mayHaveWorked: true });
+    expect(again.result).toEqual({ status: 'succeeded', output: 'once' });
+    expect(line.methods).toEqual(['ListTasks']);
+    expect(plain.executions() - before).toBe(1);
+  });
+
+  it('is in doubt where the agent names no task of it, and is not sent', async () => {
+    const before = plain.executions();
+    const lost = { attempt: 2, mayHaveWorked: true };
+    const { result } = await perform(delegatorFor([line.url]), stepOf('uppercase x', lost));
+    expect(result).toMatchObject({ status: 'in_doubt', code: 'agent_failed' });
+    expect(plain.executions() - before).toBe(0);
+    const sure = await perform(delegatorFor([line.url], { deduplicates: true }), stepOf('uppercase x', lost));
+    expect(sure.result).toEqual({ status: 'succeeded', output: 'X' });
   });
 
   it('speaks version 1.0', async () => {

@@ -3,6 +3,7 @@ import type { SendMessageRequest, StreamResponse } from '@a2a-js/sdk';
 import type { Client } from '@a2a-js/sdk/client';
 import type { StepResult } from '@switchyard/contracts';
 import { endOf } from './abort.ts';
+import { lookUpTask } from './look-up.ts';
 import { failed, RemoteTask } from './remote-task.ts';
 import { isTaskNotFound, sendFailure } from './send-failure.ts';
 import type { SendFailure } from './send-failure.ts';
@@ -13,6 +14,8 @@ interface DelegationOptions {
   task: string;
   /** The id of the message: the same for every dispatch of the same step. */
   messageId: string;
+  /** An earlier dispatch, in a process that is gone, may have sent the message: the agent is asked before it is sent. */
+  mayHaveBeenSent?: boolean | undefined;
   /** The remote task of an earlier dispatch of this step, if known. */
   knownTaskId?: string | undefined;
   /** Further tries if nothing was sent, or where a repetition does no harm. */
@@ -47,7 +50,8 @@ const POLL_MS = { first: 100, most: 3_000 };
  * - Once the agent has accepted the task, `delegate` follows it: by its stream, then SubscribeToTask, then GetTask.
  * - `delegate` cancels the remote task when the work is cancelled or out of time, or when the agent waits for input that
  *   nobody here gives. When only the caller has gone, the remote task runs on: the next owner of the run decides.
- * - When it is not known whether the agent accepted the message, the outcome is in doubt; it is never guessed.
+ * - When it is not known whether the agent accepted the message, the agent is asked (`lookUpTask`); a task that it names is
+ *   followed. Otherwise the outcome is in doubt; it is never guessed.
  */
 export async function delegate(options: DelegationOptions): Promise<DelegationOutcome> {
   const remote = new RemoteTask();
@@ -59,14 +63,20 @@ export async function delegate(options: DelegationOptions): Promise<DelegationOu
   let sends = 0;
   if (options.knownTaskId !== undefined) {
     remote.taskId = options.knownTaskId;
-  } else {
+  } else if (!options.mayHaveBeenSent || (await mustBeSent(options, remote))) {
     for (;;) {
       sends += 1;
       const failure = await send(options, remote);
       if (!failure || remote.taskId !== undefined) break;
-      if (options.signal.aborted) return outcome(endedBefore(options.signal, failure), sends);
+      if (options.signal.aborted) {
+        if (failure.kind === 'unknown' && endOf(options.signal) !== 'gone') void cancelUnanswered(options);
+        return outcome(endedBefore(options.signal, failure), sends);
+      }
       const mayRepeat = failure.kind === 'not_sent' || (failure.kind === 'unknown' && options.deduplicates === true);
-      if (!mayRepeat || sends > options.retries) return outcome(resultOf(failure), sends);
+      if (!mayRepeat || sends > options.retries) {
+        if (failure.kind === 'unknown' && (await adopted(options, remote))) break;
+        return outcome(resultOf(failure), sends);
+      }
       try {
         await options.sleep(failure.retryAfterMs ?? options.backoffMs(sends), options.signal);
       } catch {
@@ -74,12 +84,32 @@ export async function delegate(options: DelegationOptions): Promise<DelegationOu
       }
     }
   }
+  if (remote.taskId === undefined && !remote.settled) return outcome(NOT_FOUND, sends);
   const lost = remote.settled ? undefined : await follow(options, remote);
   const leftAlone = options.signal.aborted && endOf(options.signal) === 'gone';
   if ((!remote.settled && !leftAlone) || remote.interrupted) await cancelRemote(options, remote);
   if (remote.settled) return outcome(remote.result(), sends);
   if (options.signal.aborted) return outcome(ended(options.signal), sends);
   return outcome(lost ?? failed('agent_unreachable', 'The agent could not be reached any more.'), sends);
+}
+
+const NOT_FOUND = inDoubt(
+  'agent_failed',
+  'The message may have been sent before, and the agent names no task of it. Whether it worked on it is not known.',
+);
+
+/** True if the message that may have been sent before must be sent: the agent names no task, and knows a repetition. */
+async function mustBeSent(options: DelegationOptions, remote: RemoteTask): Promise<boolean> {
+  return !(await adopted(options, remote)) && options.deduplicates === true && !options.signal.aborted;
+}
+
+/** True if the agent names the task that the message started; it is followed from now on. */
+async function adopted(options: DelegationOptions, remote: RemoteTask): Promise<boolean> {
+  const found = await lookUpTask(options.client, options.messageId, options.signal);
+  if (found.kind !== 'found') return false;
+  remote.applySnapshot(found.task);
+  options.onAccepted(found.task.id);
+  return true;
 }
 
 /** Sends the message and reads the response. Undefined: no failure so far. */
@@ -166,6 +196,14 @@ async function cancelRemote(options: DelegationOptions, remote: RemoteTask): Pro
   const waited = new AbortController();
   await Promise.race([cancelled, options.sleep(CANCEL_WAIT_MS, waited.signal).catch(() => undefined)]);
   waited.abort();
+}
+
+/** Cancels the task of a message that was not answered in time, if the agent names one. Best effort, and bounded. */
+async function cancelUnanswered({ client, messageId }: DelegationOptions): Promise<void> {
+  const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
+  const found = await lookUpTask(client, messageId, signal);
+  if (found.kind !== 'found') return;
+  await client.cancelTask({ tenant: '', id: found.task.id, metadata: undefined }, { signal }).catch(() => undefined);
 }
 
 function callOptions(options: DelegationOptions): { signal: AbortSignal } {

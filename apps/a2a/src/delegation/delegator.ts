@@ -44,7 +44,8 @@ const ANSWER_MARGIN_MS = 750;
  * Performs the delegated steps of all runs.
  * - A result is always a value; the delegator never throws for what an agent does.
  * - A step that comes again to this process follows the task that it started (`Deliveries`) and is not sent again. When
- *   it comes to another process, that process sends it with the same message id, by which the agent can recognise it.
+ *   it comes to another process and may have been sent, that process asks the agent for its task; it sends the message,
+ *   with the same id, only to an agent that recognises a repetition.
  * - An agent that is not reached again and again is left alone for a while (`AgentBreakers`).
  * - The number of clients is bounded; the delegator forgets the oldest first.
  * - The delegator sends nothing to an agent that the tool constraints of the step, or the limits of its caller, do not
@@ -106,6 +107,7 @@ export class Delegator {
         streaming: agent.card.streaming,
         task: step.task,
         messageId: step.idempotencyKey,
+        mayHaveBeenSent: step.mayHaveWorked,
         knownTaskId,
         retries: this.#parts.retries,
         deduplicates: agent.deduplicates,

@@ -24,6 +24,7 @@ const act = (name: string): PlannedAct => ({
   arguments: {},
 });
 const agent: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'a2a', task: 't', agent: 'x' };
+const desk: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'computer_use', task: 't' };
 const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };
 const first = { left: true, patient: false, mayHaveWorked: false };
 const last = { left: false, patient: false, mayHaveWorked: false };
@@ -48,11 +49,19 @@ describe('a worker that is lost', () => {
     for (const name of ['keyed', 'once', 'unknown']) expect(lost('worker_lost', name, last)).toMatchObject(doubt);
   });
 
-  it('leaves another agent in doubt at once', () => {
+  it('leaves a step in doubt at once where nobody can find out what became of it', () => {
     for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded'] as const)
-      expect(lost(code, agent)).toMatchObject(doubt);
-    expect(afterTakeover(agent)).toMatchObject(doubt.outcome);
+      expect(lost(code, desk)).toMatchObject(doubt);
+    expect(afterTakeover(desk)).toMatchObject(doubt.outcome);
     expect(afterTakeover(act('once'))).toBeUndefined();
+  });
+
+  it('is asked again for another agent, whom it asks for the task; only then is the step in doubt', () => {
+    for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded'] as const)
+      expect(lost(code, agent)).toEqual({ again: true, mayHaveWorked: true });
+    expect(afterTakeover(agent)).toBeUndefined();
+    expect(lost('worker_lost', agent, last)).toMatchObject(doubt);
+    expect(lost('no_responders', agent, lastAfterLoss)).toMatchObject(doubt);
   });
 
   it('is asked again for a task in words, too: its decisions are kept and its calls have their keys', () => {
@@ -78,7 +87,7 @@ describe('a worker that is not there', () => {
     expect(lost('unavailable', 'keyed', patient)).toEqual({ again: true, mayHaveWorked: true });
     expect(lost('worker_lost', 'keyed', patient)).toMatchObject(doubt);
     expect(lost('overloaded', 'keyed', patient)).toMatchObject(doubt);
-    expect(lost('unavailable', agent, patient)).toMatchObject(doubt);
+    expect(lost('unavailable', desk, patient)).toMatchObject(doubt);
   });
 });
 

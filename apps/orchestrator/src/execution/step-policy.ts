@@ -8,7 +8,8 @@ import type { Toolbox } from '../planner/index.ts';
  * - A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
  *   answers with the known outcome or with a doubt. So the ledger decides whether to repeat. The same holds for a task
  *   in words for the tool agent: its decisions are stored, so a repeat makes the same calls.
- * - A step for another agent has no ledger behind it: if the agent may have worked, the step is in doubt at once.
+ * - A step for another agent may be dispatched again as well: a2a asks that agent for the task, and says in doubt where it
+ *   does not find out. A kind of agent without such means is in doubt at once if it may have worked.
  * - Attempts are limited by number. If no worker is connected, they are limited by time instead, because a restarted
  *   service takes the step. When the attempts are used up and a dispatch may have reached a worker, the step is in
  *   doubt, unless its tool only reads.

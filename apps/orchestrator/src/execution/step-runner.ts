@@ -34,8 +34,8 @@ import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verd
  * Performs one announced step and commits its outcome.
  *
  * - The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
- * - A step with an unknown outcome is dispatched again under the same key if the ledger of mcp-tool decides what that
- *   means (step-policy.ts). Otherwise, and when the attempts are used up, its outcome is `in_doubt`; the owner never
+ * - A step with an unknown outcome is dispatched again under the same key if its worker finds out what became of it: the
+ *   ledger of mcp-tool, or the agent that a2a asks (step-policy.ts). Otherwise, and when the attempts are used up, its outcome is `in_doubt`; the owner never
  *   guesses. If no worker is connected, the owner waits for one.
  * - Progress is committed with the outcome, or after PROGRESS_MS if the step takes longer. Its size is limited.
  * - The owner sends a step only while it knows that its lease holds. If the process paused after committing the
@@ -113,7 +113,7 @@ async function dispatchUntilAnswered(
     const triesAfter = (code: string): Tries => ({ left, mayHaveWorked, patient: absence.mayGoOn(code) });
     let verdict: Verdict;
     try {
-      const answer = await dispatchOnce(parts, writer, act, attempt, progress, signal);
+      const answer = await dispatchOnce(parts, writer, { act, attempt, mayHaveWorked }, progress, signal);
       verdict = afterAnswer(answer, act, toolbox, triesAfter(codeOf(answer)));
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
@@ -130,8 +130,11 @@ async function dispatchUntilAnswered(
 async function dispatchOnce(
   parts: StepParts,
   writer: JournalWriter,
-  act: PlannedAct,
-  attempt: number,
+  {
+    act,
+    attempt,
+    mayHaveWorked,
+  }: { readonly act: PlannedAct; readonly attempt: number; readonly mayHaveWorked: boolean },
   progress: Progress,
   signal: AbortSignal,
 ): Promise<unknown> {
@@ -154,6 +157,7 @@ async function dispatchOnce(
       threadId: run.thread_id,
       idempotencyKey,
       attempt,
+      ...(mayHaveWorked ? { mayHaveWorked } : {}),
       task: act.task,
       toolCallId: act.tool_call_id,
       ...(act.tool === undefined ? {} : { call: { tool: act.tool, arguments: act.arguments ?? {} } }),

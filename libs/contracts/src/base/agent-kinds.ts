@@ -25,7 +25,10 @@ interface AgentKind {
    * `rpc.agent.<target>`; where nobody answers, it is not offered. `nothing`: it gets whole runs that ask for no planner.
    */
   readonly offer: 'tools' | 'agents' | 'itself' | 'nothing';
-  /** True: a repeated step with the same key has no second effect, so one whose fate is unknown is dispatched again. */
+  /**
+   * True: a repeated step with the same key has no second effect, so one whose fate is unknown is dispatched again. The
+   * worker keeps a ledger, or asks whoever it gave the step to.
+   */
   readonly ledger: boolean;
   /** True: given a task in words it asks the model of the run (rpc.model.turn), within what the run still allows. */
   readonly usesModelOfRun: boolean;
@@ -52,7 +55,7 @@ export const AGENT_KINDS = {
     summary: 'Delegate one step to another agent.',
     progress: ['a2a'],
     offer: 'agents',
-    ledger: false,
+    ledger: true,
     usesModelOfRun: false,
     absent: 'The service for other agents (a2a) does not answer: see that it runs.',
   },

@@ -45,6 +45,8 @@ export const StepRequest = z.object({
   /** Same for every dispatch of the same step: `<runId>:<stepId>`. */
   idempotencyKey: z.string().min(1).max(160),
   attempt: z.number().int().min(1),
+  /** An earlier dispatch may have reached a worker, and its outcome is not known. */
+  mayHaveWorked: z.boolean().optional(),
   task: z.string().max(200_000),
   call: z.object({ tool: z.string().max(128), arguments: z.record(z.string(), z.unknown()) }).optional(),
   agent: z.string().max(128).optional(),
