@@ -1,4 +1,4 @@
-// The long round: 300 runs with faults, three times with seeds of its own, then both mutants, which must be caught.
+// The long round: 300 runs with faults, three times with seeds of its own, then the mutants, which must be caught.
 // Usage: ./switchyard bench chaos [--json]; about a quarter of an hour. One round: ./switchyard chaos.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -21,6 +21,9 @@ let wrong = (await play('--seed', seed, '--runs', '300', '--rounds', '3')) !== 0
 for (const [mutant, faults] of [
   ['nofence', 'pause'],
   ['noledger', 'kill,point,replies'],
+  ['lost', 'pause'],
+  ['torn', 'pause'],
+  ['disorder', 'pause'],
 ]) {
   const dense = ['--runs', '100', '--every-ms', '330', '--fault-every-ms', '500'];
   const options = ['--seed', seed, '--mutant', mutant, '--faults', faults, ...dense];

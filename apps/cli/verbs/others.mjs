@@ -29,7 +29,10 @@ export const OTHERS = [
       ['--runs N', 'how many runs in a round; default 300'],
       ['--rounds N', 'so many rounds, one after the other, each with a seed of its own; default 1'],
       ['--faults LIST', 'comma-separated names, "all" (default), "none", or "help" for the list of them'],
-      ['--mutant NAME', 'take a guard out of the product, which the verdict must notice: nofence or noledger'],
+      [
+        '--mutant NAME',
+        'take a guard out of the product, which the verdict must notice: nofence, noledger, lost, torn or disorder',
+      ],
       ['--lease-ms N', 'how long an orchestrator owns a run; default 3000'],
       ['--every-ms N', 'mean time between two runs; default 600'],
       ['--fault-every-ms N', 'mean time between two faults; default 2000'],

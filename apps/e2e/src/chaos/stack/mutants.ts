@@ -8,8 +8,11 @@ import { overlaid } from './decorated.ts';
  *
  * nofence   an owner whose lease was taken over writes on, past the journal's function
  * noledger  every call of a tool is told that it is the first of its key
+ * lost      now and then a batch of events is said to be committed and is not
+ * torn      now and then the last event of a batch is not committed, and is said to be
+ * disorder  now and then the events of a batch are committed in another order than is said
  */
-export const MUTANTS = ['nofence', 'noledger'] as const;
+export const MUTANTS = ['nofence', 'noledger', 'lost', 'torn', 'disorder'] as const;
 
 /** A journal whose refusals are overruled: what is refused is written all the same. `url`: a superuser's. */
 export function unfencedJournal(journal: Journal, url: string): Journal {
@@ -24,6 +27,40 @@ export function unfencedJournal(journal: Journal, url: string): Journal {
     renew: async (leases, leaseMs) => {
       const mine = await journal.renew(leases, leaseMs);
       return new Map(leases.map(({ runId }) => [runId, mine.get(runId) ?? 0]));
+    },
+  });
+}
+
+const BATCH_MUTANTS: Readonly<Record<string, (facts: Append['facts']) => Append['facts']>> = {
+  lost: () => [],
+  torn: (facts) => facts.slice(0, -1),
+  disorder: (facts) => [...facts].reverse(),
+};
+/** Every so many batches of more than one event; the rest is left alone. */
+const BATCHES_BETWEEN = 15;
+
+/** A journal that does with some batches what the mutant says, and answers as if it had not; undefined for other mutants. */
+export function batchMutant(journal: Journal, mutant: string): Journal | undefined {
+  const kept = BATCH_MUTANTS[mutant];
+  if (!kept) return undefined;
+  let batches = 0;
+  return overlaid<Journal>(journal, {
+    append: async (input) => {
+      if (input.facts.length < 2 || (batches += 1) % BATCHES_BETWEEN !== 0) return journal.append(input);
+      const head = await journal.head(input.runId);
+      const facts = kept(input.facts);
+      const answer = facts.length > 0 ? await journal.append({ ...input, facts }) : undefined;
+      if (!head || (answer && answer.kind !== 'appended')) return answer ?? journal.append(input);
+      const { runId, epoch, expectedSeq } = input;
+      const place = { runId, tenantId: head.tenantId, epoch, ts: Date.now() };
+      const events = input.facts.map((fact, i) => ({ ...fact, ...place, seq: expectedSeq + 1 + i }) as RunEvent);
+      return {
+        kind: 'appended',
+        events,
+        lastSeq: expectedSeq + events.length,
+        inboxLast: head.inboxLast,
+        nextRun: null,
+      };
     },
   });
 }

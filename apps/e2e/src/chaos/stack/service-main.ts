@@ -3,7 +3,7 @@ import { createLogger, loadConfig, type Logger } from '@switchyard/platform';
 import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { AppName } from '@switchyard/contracts';
 import { decoratedBus, decoratedJournal, decoratedLedger, decoratedTurns } from './decorated.ts';
-import { forgetfulLedger, unfencedJournal } from './mutants.ts';
+import { batchMutant, forgetfulLedger, unfencedJournal } from './mutants.ts';
 import { FaultPoints, type Order } from './points.ts';
 import type { RoundApp } from './topology.ts';
 import { type AgentMessage, type Effect, TruthLog } from './truth-log.ts';
@@ -57,7 +57,8 @@ function storeOf(name: Parameters<typeof openStore>[0]['app'], config: { url: st
 }
 
 function withJournal(store: Store, url: string): Store {
-  const journal = CHAOS_MUTANT === 'nofence' ? unfencedJournal(store.journal, url) : store.journal;
+  const mutant = CHAOS_MUTANT === 'nofence' ? unfencedJournal(store.journal, url) : undefined;
+  const journal = mutant ?? batchMutant(store.journal, CHAOS_MUTANT) ?? store.journal;
   return { ...store, journal: decoratedJournal(journal, points) };
 }
 
