@@ -88,6 +88,7 @@ export function openStore(options: StoreOptions): Store {
     tls,
     onTlsTrouble: (why) => logEvent(log, 'tls_files_unusable', { server: 'PostgreSQL', why }),
     role: ROLES[app],
+    plansOnce: app === 'orchestrator', // of the others Prisma makes statements whose plans depend on their values
     applicationName: `switchyard-${app}`,
     maxConnections,
     statementTimeoutMs,

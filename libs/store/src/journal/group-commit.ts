@@ -14,7 +14,8 @@ import { Batcher, isUndone } from '../postgres/index.ts';
 
 /** Events of more than this go alone. */
 const LONG = 64 * 1024;
-const LIMITS = { senders: 2, items: 64, bytes: 512 * 1024, waiting: 10_000 };
+/** `patienceMs`: longer than a commit takes, much shorter than what a run notices. */
+const LIMITS = { senders: 2, patienceMs: 25, items: 64, bytes: 512 * 1024, waiting: 10_000 };
 
 export class GroupCommit {
   readonly #pool: Pool;

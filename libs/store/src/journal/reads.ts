@@ -6,7 +6,7 @@ import { Batcher, isUndone, ONCE, rows } from '../postgres/index.ts';
 
 const INPUTS_PAGE = 100;
 /** `bytes`: bounds the size of the turns, which may be long. */
-const TURN_LIMITS = { senders: 2, items: 64, bytes: 1_000, waiting: 10_000 };
+const TURN_LIMITS = { senders: 2, patienceMs: 25, items: 64, bytes: 1_000, waiting: 10_000 };
 
 /** Inputs of a run after number `n`, in order. */
 export async function inputsAfter(pool: Pool, runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {

@@ -7,7 +7,7 @@ import { Batcher } from './batcher.ts';
 class Undone extends Error {}
 class Lost extends Error {}
 
-const LIMITS = { senders: 2, items: 8, bytes: 100, waiting: 1_000 };
+const LIMITS = { senders: 2, patienceMs: 0, items: 8, bytes: 100, waiting: 1_000 };
 
 function batcher(send: (items: readonly number[]) => Promise<string[]>, limits: Partial<typeof LIMITS> = {}) {
   return new Batcher<number, string>({
@@ -51,6 +51,40 @@ describe('what leaves together', () => {
     await turn();
     await turn();
     expect(calls.map(({ items }) => items)).toEqual([[1], [2], [3, 4, 5]]);
+  });
+
+  it('lets what comes meanwhile leave in one batch after the first, while that takes no longer than others wait', async () => {
+    const { calls, send } = held();
+    const writes = batcher(send, { patienceMs: 60_000 });
+    for (let item = 1; item <= 4; item += 1) {
+      void writes.add(item);
+      await turn();
+    }
+    expect(calls.map(({ items }) => items)).toEqual([[1]]);
+    calls[0]!.answer();
+    await turn();
+    await turn();
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3, 4]]);
+    calls[1]!.answer();
+  });
+
+  it('lets others leave beside a batch that takes long, or once a whole batch waits', async () => {
+    const { calls, send } = held();
+    const slow = batcher(send, { patienceMs: 1 });
+    void slow.add(1);
+    await turn();
+    void slow.add(2);
+    while (calls.length < 2) await turn();
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2]]);
+
+    const full = held();
+    const patient = batcher(full.send, { patienceMs: 60_000, items: 2 });
+    for (const item of [1, 2, 3, 4]) void patient.add(item);
+    for (let n = 0; n < 4; n += 1) await turn();
+    expect(full.calls.map(({ items }) => items)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 
   it('never exceeds its bounds of items, of bytes and of what waits', async () => {
@@ -105,6 +139,35 @@ describe('a batch that fails', () => {
     const writes = batcher((items) => Promise.resolve(items.slice(1).map(String)));
     const settled = await Promise.allSettled([1, 2, 3].map((item) => writes.add(item)));
     expect(settled.every(({ status }) => status === 'rejected')).toBe(true);
+  });
+});
+
+describe('a batch that goes wrong on its way', () => {
+  const writes = (deliver: (items: readonly number[]) => readonly number[]) => {
+    const stored: number[] = [];
+    const send = (items: readonly number[]) => {
+      const kept = deliver(items);
+      stored.push(...kept);
+      return Promise.resolve(kept.map(String));
+    };
+    return { batches: batcher(send), stored };
+  };
+  const confirmed = async (deliver: (items: readonly number[]) => readonly number[]) => {
+    const { batches, stored } = writes(deliver);
+    const answers = await Promise.allSettled([1, 2, 3].map((item) => batches.add(item)));
+    return answers.every((answer, i) => answer.status === 'rejected' || stored.includes([1, 2, 3][i]!));
+  };
+
+  it.each<[string, (items: readonly number[]) => readonly number[]]>([
+    ['is lost', () => []],
+    ['is torn', (items) => items.slice(0, 2)],
+  ])('confirms nothing that is not stored where it %s', async (_what, deliver) => {
+    expect(await confirmed(deliver)).toBe(true);
+  });
+
+  it('shows where it is answered in another order', async () => {
+    const { batches } = writes((items) => [...items].reverse());
+    expect(await Promise.all([1, 2, 3].map((item) => batches.add(item)))).not.toEqual(['1', '2', '3']);
   });
 });
 

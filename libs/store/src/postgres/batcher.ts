@@ -3,11 +3,14 @@ import { AppError } from '@switchyard/contracts';
 /*
  * Group commit: what several callers hand in is sent together, as one statement. Invariants:
  * - Nobody waits for company. Where nothing is under way, what was handed in leaves at the end of this turn of the event
- *   loop; what comes meanwhile leaves together as soon as a sender is free.
+ *   loop; what comes meanwhile leaves together when that is answered.
+ * - Nobody waits long for others: where a batch takes longer than `patienceMs`, or a whole batch waits, another leaves
+ *   beside it, as far as there are senders.
  * - Each item has its own answer. A batch that the server undid whole is sent again item by item, so that one that
  *   poisons it fails alone.
  * - Where it is not known what became of a batch, all of its items fail, and nothing is sent twice by this. The next
- *   batches begin at one item and double, so that an item that breaks connections does not take others with it again.
+ *   batches begin at one item and double, so that an item that breaks connections does not take others with it again;
+ *   until they have their full size nothing waits for a batch under way.
  * - A batch is bounded in items and bytes, what waits in items. Items leave in the order in which they came.
  */
 
@@ -20,6 +23,8 @@ interface BatcherParts<Item, Answer> {
   readonly limits: {
     /** Batches under way at the same time. */
     readonly senders: number;
+    /** How long a batch may be under way before another one leaves beside it. */
+    readonly patienceMs: number;
     readonly items: number;
     /** An item that is larger leaves alone. */
     readonly bytes: number;
@@ -38,6 +43,7 @@ export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
   #underWay = 0;
   #scheduled = false;
+  #impatient: NodeJS.Timeout | undefined;
   #most: number;
 
   readonly #parts: BatcherParts<Item, Answer>;
@@ -59,19 +65,31 @@ export class Batcher<Item, Answer> {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= this.#parts.limits.senders) return;
+    const { senders, patienceMs, items } = this.#parts.limits;
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= senders) return;
+    // Where batches were lost a moment ago, small ones get through and large ones may not.
+    const patient = patienceMs > 0 && this.#most === items;
+    if (patient && this.#underWay > 0 && this.#waiting.length < items) {
+      this.#impatient ??= setTimeout(() => this.#leave(), patienceMs);
+      return;
+    }
     this.#scheduled = true;
     // After the sockets were read: what this turn still makes ready goes along.
-    setImmediate(() => {
-      this.#scheduled = false;
-      const batch = this.#take();
-      this.#underWay += 1;
-      void this.#deliver(batch).finally(() => {
-        this.#underWay -= 1;
-        this.#schedule();
-      });
+    setImmediate(() => this.#leave());
+  }
+
+  #leave(): void {
+    clearTimeout(this.#impatient);
+    this.#impatient = undefined;
+    this.#scheduled = false;
+    if (this.#waiting.length === 0 || this.#underWay >= this.#parts.limits.senders) return;
+    const batch = this.#take();
+    this.#underWay += 1;
+    void this.#deliver(batch).finally(() => {
+      this.#underWay -= 1;
       this.#schedule();
     });
+    this.#schedule();
   }
 
   #take(): Waiting<Item, Answer>[] {

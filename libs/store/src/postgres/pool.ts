@@ -30,6 +30,11 @@ interface PoolOptions {
   readonly tls?: TlsFiles | undefined;
   readonly onTlsTrouble: (why: string) => void;
   readonly role: string;
+  /**
+   * True: the server plans each prepared statement once per connection. Without it PostgreSQL plans a statement with arrays anew
+   * at every call, for it takes the length of the arrays for granted then (ADR 67).
+   */
+  readonly plansOnce: boolean;
   readonly applicationName: string;
   readonly maxConnections: number;
   readonly statementTimeoutMs: number;
@@ -52,7 +57,8 @@ export function openPool(options: PoolOptions): pg.Pool {
   );
   const pool = primaryPool(targets, {
     application_name: options.applicationName,
-    options: `-c role=${options.role}`, // the role of the owner, whatever its login could do
+    // The role of the owner, whatever its login could do.
+    options: `-c role=${options.role}${options.plansOnce ? ' -c plan_cache_mode=force_generic_plan' : ''}`,
     max: options.maxConnections,
     connectionTimeoutMillis: CONNECT_LIMIT_MS, // every wait has a limit
     statement_timeout: options.statementTimeoutMs,
