@@ -11,3 +11,4 @@ export {
 } from './processes.ts';
 export { type RawEvent, ResumingClient, TERMINAL, type Watched } from './resuming-client.ts';
 export { startSystem, type System, type SystemOptions } from './system.ts';
+export { type FollowedTask, TaskClient } from './task-client.ts';

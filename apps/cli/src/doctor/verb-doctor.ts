@@ -1,6 +1,7 @@
 import { DOCTOR_EXIT, DOCTOR_GROUPS, type DoctorCheck, type DoctorGroup } from '@switchyard/contracts';
 import { textOption } from '../command-line/arguments.ts';
 import { machineChecks, serviceChecks } from './machine.ts';
+import { ownCardCheck } from './own-card.ts';
 import { isBuilt, reportOf, runPart } from './run.ts';
 import { serverChecks } from './servers.ts';
 import { bridgeEnvironment } from '../environment/running-environment.ts';
@@ -25,6 +26,7 @@ export async function doctor(context: VerbContext): Promise<number> {
 
   for (const check of await machineChecks(context, asks)) take(check);
   for (const check of await serverChecks(context, asks, seconds * 1_000)) take(check);
+  for (const check of await ownCardCheck(context, asks, seconds * 1_000)) take(check);
   for (const check of await serviceChecks(context, asks)) take(check);
 
   let code: number = DOCTOR_EXIT.ok;
