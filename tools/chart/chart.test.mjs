@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { metricsInCode } from '../monitoring/metrics-in-code.mjs';
+import { namesIn } from '../monitoring/promql-names.mjs';
 import { kubernetesSchemas } from './borrowed.mjs';
 import { callHelm, CHART, missing, objects, template, validator, VALUES, valuesFile } from './render.mjs';
 
@@ -79,12 +81,29 @@ describe('the chart', { skip: missing }, () => {
     ]) {
       const all = objects(name);
       const scalers = all.filter((object) => ['HorizontalPodAutoscaler', 'ScaledObject'].includes(object.kind));
-      assert.ok(scalers.length === 2 && scalers.every((object) => object.kind === kind));
+      assert.ok(scalers.length === (name === 'external' ? 3 : 2) && scalers.every((object) => object.kind === kind));
       for (const { spec } of scalers) {
         const target = of(all, 'Deployment').find(({ metadata }) => metadata.name === spec.scaleTargetRef.name);
         assert.equal(target.spec.replicas, undefined);
       }
     }
+  });
+
+  it('scales by metrics that the code has, and by a consumer and a stream that there are', async () => {
+    const { STREAMS } = await import('../../libs/contracts/dist/index.js');
+    const names = new Set([...metricsInCode().values()].map(({ name }) => name));
+    const triggers = of(objects('external'), 'ScaledObject').flatMap(({ spec }) => spec.triggers);
+    const asked = triggers
+      .filter(({ type }) => type === 'prometheus')
+      .flatMap(({ metadata }) => namesIn(metadata.query));
+    const pods = of(objects('production'), 'HorizontalPodAutoscaler').flatMap(({ spec }) =>
+      spec.metrics.map((metric) => metric.pods.metric),
+    );
+    assert.ok(asked.length === 2 && pods.length === 2);
+    for (const { name } of [...asked, ...pods]) assert.ok(names.has(name), `${name} is no metric of a service`);
+    const lag = triggers.find(({ type }) => type === 'nats-jetstream').metadata;
+    assert.ok(Object.hasOwn(STREAMS, lag.stream));
+    assert.match(read('infra/nats/permissions.conf'), new RegExp(`MSG\\.NEXT\\.${lag.stream}\\.${lag.consumer}"`));
   });
 
   it('has a budget for disruptions exactly where there is more than one replica', () => {

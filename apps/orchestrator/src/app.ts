@@ -70,7 +70,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     });
   if (!overrides.store) lifecycle.onStop('store', () => store.close());
   health.register('postgres', () => store.ping().then(() => ({ ok: true })));
-  await untilThere(() => bus.ensureStreams(config.runsStream), base);
+  await untilThere(() => bus.ensureStreams(config.runsStream, config.streamReplicas), base);
 
   const { journal, retention } = store;
   const publisher = new Publisher({ bus, journal, log });

@@ -148,6 +148,9 @@ export const Config = z
     RUNS_STREAM_MAX_EVENTS: integer(100, 100_000_000, STREAMS.RUNS.maxMessages).describe(
       'Most facts that NATS keeps; each costs it about 600 bytes of memory',
     ),
+    NATS_STREAM_REPLICAS: integer(1, 5, 1).describe(
+      'How many servers of a NATS cluster keep each stream; with 3 one may be lost',
+    ),
   })
   .check(({ value: env, issues }) => {
     if (env.REDIS_URL !== undefined || !hasDailyLimits(env)) return;
@@ -213,6 +216,7 @@ export const Config = z
       maxBytes: env.RUNS_STREAM_MAX_MB * MB,
       maxMessages: env.RUNS_STREAM_MAX_EVENTS,
     },
+    streamReplicas: env.NATS_STREAM_REPLICAS,
     retention: { eventHours: env.EVENT_RETENTION_HOURS, runDays: env.RUN_RETENTION_DAYS },
   }));
 export type OrchestratorConfig = z.output<typeof Config>;

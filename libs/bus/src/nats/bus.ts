@@ -192,8 +192,8 @@ class NatsBus implements Bus {
     return new NatsRecords(this.#js, this.#app, options);
   }
 
-  ensureStreams(runs?: StreamLimits): Promise<void> {
-    return this.#streams.ensure(runs);
+  ensureStreams(runs?: StreamLimits, copies?: number): Promise<void> {
+    return this.#streams.ensure(runs, copies);
   }
 
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }> {

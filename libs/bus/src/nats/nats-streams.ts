@@ -11,6 +11,7 @@ export const STREAM_TIMEOUT_MS = 5_000;
 export class NatsStreams {
   #manager: Promise<JetStreamManager> | undefined;
   #runs: StreamLimits | undefined;
+  #copies: number | undefined;
 
   readonly #wire: NatsWire;
 
@@ -18,11 +19,12 @@ export class NatsStreams {
     this.#wire = wire;
   }
 
-  /** Limits that were given once count from then on, also where the streams are made again. */
-  async ensure(runs = this.#runs): Promise<void> {
+  /** What was given once counts from then on, also where the streams are made again. */
+  async ensure(runs = this.#runs, copies = this.#copies): Promise<void> {
     this.#runs = runs;
+    this.#copies = copies;
     try {
-      await ensureStreams(await this.manager(), runs);
+      await ensureStreams(await this.manager(), runs, copies);
     } catch (error) {
       throw asUnavailable(error);
     }

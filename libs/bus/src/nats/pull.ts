@@ -20,6 +20,8 @@ import { logEvent } from '../log-events.ts';
  *   any more. It is detected within WATCH_MS, deleted and created again. That is safe because its messages can be
  *   handled twice and rebuilt from the journal.
  * - Only its signal ends the loop.
+ * - A pull waits at the server that serves the consumer, and is gone with it. If that server dies, another serves, and does
+ *   not know of the pull: that is detected within WATCH_MS, and the pull is made anew.
  * - A message that is being handled is not given to another worker meanwhile.
  * - A consumer with other settings, made by an earlier version, is updated. If the server cannot update it, it is
  *   created again and begins at the start of the stream.
@@ -112,17 +114,23 @@ async function fetchOn(consumer: Consumer, { signal, want, onBatch }: PullOption
   }
 }
 
-/** Resolves when the consumer is ahead of its stream and must be created again, or at the signal. */
+/**
+ * Resolves when the consumer is ahead of its stream and must be created again, when another server of a cluster serves it,
+ * or at the signal.
+ */
 async function watchOver(jsm: JetStreamManager, options: PullOptions, signal: AbortSignal): Promise<void> {
   const { stream, durable } = options;
+  let leader: string | undefined;
   while (!signal.aborted) {
     await sleep(WATCH_MS, signal).catch(() => undefined);
     if (signal.aborted) return;
-    const [{ delivered }, { state }] = await Promise.all([
+    const [{ delivered, cluster }, { state }] = await Promise.all([
       jsm.consumers.info(stream, durable),
       jsm.streams.info(stream),
     ]);
     if (standsAhead(delivered.stream_seq, state.last_seq)) return;
+    if (leader !== undefined && cluster?.leader !== leader) return;
+    leader = cluster?.leader;
   }
 }
 

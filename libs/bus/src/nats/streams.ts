@@ -66,15 +66,20 @@ export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<st
  *   elsewhere. Any other stream is left as it is, and the error says what an operator must decide.
  * - A stream of this name that somebody else made is not touched.
  * - How much of RUNS is kept is a setting of one service. Any other makes a missing RUNS with the limits of the contracts,
- *   and leaves those of an existing one as they are.
+ *   and leaves those of an existing one as they are. The same is true of how many servers keep each stream.
+ * - A server that is busy with an election, or cannot keep as many copies, is no reason to make a stream anew.
  */
 
-/** Creates or updates every stream. `runs`: the limits of RUNS, where this service decides them. */
-export async function ensureStreams(manager: JetStreamManager, runs?: StreamLimits): Promise<void> {
+/**
+ * Creates or updates every stream. `runs`: the limits of RUNS, and `copies`: how many servers keep each stream, where this
+ * service decides them.
+ */
+export async function ensureStreams(manager: JetStreamManager, runs?: StreamLimits, copies?: number): Promise<void> {
   for (const definition of Object.values(STREAMS)) {
     const isRuns = definition.name === 'RUNS';
     const asked = toStreamConfig(isRuns ? { ...definition, ...runs } : definition);
     if (isRuns && !runs) Object.assign(asked, await limitsOf(manager, asked.name));
+    if (copies !== undefined) asked.num_replicas = copies;
     const info = await createOrUpdate(manager, asked, definition.rebuildable);
     const ignored = ignoredOptions(asked, info.config as unknown as Record<string, unknown>);
     if (ignored.length > 0) {
@@ -108,6 +113,10 @@ async function found(manager: JetStreamManager, name: string): Promise<StreamInf
 /** The server's codes for a stream of this name with other settings, and for subjects that another stream has. */
 const NAME_IN_USE = 10_058;
 const SUBJECTS_IN_USE = 10_065;
+/** No cluster; not enough servers that could keep a copy. */
+const TOO_MANY_COPIES: readonly (number | undefined)[] = [10_074, 10_005];
+/** The status with which a server says that it can decide nothing at the moment. */
+const NOT_NOW = 503;
 
 async function createOrUpdate(manager: JetStreamManager, asked: Asked, rebuildable: boolean): Promise<StreamInfo> {
   const existing = await found(manager, asked.name);
@@ -124,6 +133,8 @@ async function createOrUpdate(manager: JetStreamManager, asked: Asked, rebuildab
     return await manager.streams.update(asked.name, asked);
   } catch (error) {
     if (!(error instanceof NatsError) || !error.api_error) throw error;
+    if (TOO_MANY_COPIES.includes(error.api_error.err_code)) throw tooManyCopies(asked, error);
+    if (error.api_error.code === NOT_NOW) throw error;
     if (!rebuildable) {
       throw new AppError(
         'unavailable',
@@ -144,6 +155,7 @@ async function create(manager: JetStreamManager, asked: Asked): Promise<StreamIn
     const code = error instanceof NatsError ? error.api_error?.err_code : undefined;
     // Another replica created it between the read and the attempt.
     if (code === NAME_IN_USE) return manager.streams.info(asked.name);
+    if (TOO_MANY_COPIES.includes(code)) throw tooManyCopies(asked, error);
     if (code !== SUBJECTS_IN_USE) throw error;
     throw new AppError(
       'unavailable',
@@ -151,4 +163,13 @@ async function create(manager: JetStreamManager, asked: Asked): Promise<StreamIn
       { cause: error },
     );
   }
+}
+
+function tooManyCopies({ name, num_replicas }: Asked, cause: unknown): AppError {
+  return new AppError(
+    'unavailable',
+    `Stream ${name} is to be kept by ${num_replicas} nats-servers (NATS_STREAM_REPLICAS), and there are not so many in a ` +
+      `cluster with JetStream.`,
+    { cause },
+  );
 }

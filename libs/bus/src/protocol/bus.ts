@@ -154,8 +154,11 @@ export interface Bus {
   /** Small records that every replica of this app sees, and that expire. */
   records(options: RecordsOptions): Records;
 
-  /** Creates missing streams and checks existing ones. `runs`: how much of RUNS is kept; only its writer says so. */
-  ensureStreams(runs?: StreamLimits): Promise<void>;
+  /**
+   * Creates missing streams and checks existing ones. `runs`: how much of RUNS is kept, and `copies`: how many servers of a
+   * cluster keep each stream; only the writer of RUNS says so.
+   */
+  ensureStreams(runs?: StreamLimits, copies?: number): Promise<void>;
   /** The position and identity of a stream: `made` changes if it was created again. */
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }>;
   status(): BusStatus;
