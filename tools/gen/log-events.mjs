@@ -6,7 +6,17 @@ import { code, GENERATED, table } from './markdown.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** Services, and programs of the development, in the order in which the reference lists them. */
-const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'dev-model', 'mock-a2a'];
+const SERVICES = [
+  'gateway',
+  'orchestrator',
+  'mcp-tool',
+  'a2a',
+  'computer-use',
+  'audit',
+  'xmpp-bridge',
+  'dev-model',
+  'mock-a2a',
+];
 const LIBRARIES = ['bus', 'store', 'safe-fetch'];
 const LEVELS = ['fatal', 'error', 'warn', 'info'];
 

@@ -196,7 +196,7 @@ export const Config = z
     /** For GET /config; it holds no secret. */
     defaults: {
       controller: { host: env.CONTROLLER_HOST, port: env.CONTROLLER_PORT },
-      worker: { max_steps: 10, enable_reflection: false, engine: env.OPENAI_MODEL },
+      worker: { max_steps: 10, enable_reflection: true, engine: env.OPENAI_MODEL },
       grounding: { base_url: env.GROUNDING_BASE_URL ?? null, api_key: null },
     },
   }));

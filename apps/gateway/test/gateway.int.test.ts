@@ -322,7 +322,7 @@ describe('the gateway itself', () => {
   it('shows defaults without a secret', async () => {
     expect(await (await get('/config')).json()).toEqual({
       controller: { host: 'localhost', port: 5900 },
-      worker: { max_steps: 10, enable_reflection: false, engine: 'gpt-4.1-mini' },
+      worker: { max_steps: 10, enable_reflection: true, engine: 'gpt-4.1-mini' },
       grounding: { base_url: null, api_key: null },
     });
   });

@@ -99,6 +99,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     historyTokens: config.runs.historyTokens,
     approvals: config.runs.approvals,
     stepTimeoutMs: config.runs.stepTimeoutMs,
+    computerStepTimeoutMs: config.runs.computerStepTimeoutMs,
     stepAttempts: config.runs.stepAttempts,
     workerAbsenceMs,
     leaseMs: config.runs.leaseMs,
@@ -161,7 +162,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const watches = new AbandonedRunReaper({ watches: store.watches, journal, runs, log, intervalMs });
   watches.start();
   lifecycle.onStop('watches', () => watches.stop());
-  const model = new ModelService(loop);
+  const model = new ModelService({ ...loop, frames: store.frames });
   const handlers = await serveOnBus(
     { handlers: HANDLERS, parts: [runs, threads, watches, accepted, deadLetters, budgets, model] },
     bus,

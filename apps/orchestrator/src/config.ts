@@ -103,6 +103,9 @@ export const Config = z
       'How long a call of the model waits for Redis, or for what other calls have reserved',
     ),
     STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
+    COMPUTER_STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 900_000).describe(
+      'Longest time for one step of the computer-use agent',
+    ),
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
     WORKER_ABSENCE_MS: integer(0, 600_000, 30_000).describe(
       'How long a step waits where no worker is there to take it, and a planning where nobody tells of the tools',
@@ -181,6 +184,7 @@ export const Config = z
       approvals: { tools: env.APPROVAL_REQUIRED_TOOLS, timeoutSeconds: env.APPROVAL_TIMEOUT_SECONDS },
       toolAgent: { offer: env.TOOL_AGENT, above: env.TOOL_AGENT_ABOVE },
       stepTimeoutMs: env.STEP_TIMEOUT_MS,
+      computerStepTimeoutMs: env.COMPUTER_STEP_TIMEOUT_MS,
       stepAttempts: env.STEP_ATTEMPTS,
       workerAbsenceMs: env.WORKER_ABSENCE_MS,
       maxConcurrent: env.MAX_CONCURRENT_RUNS,

@@ -116,6 +116,7 @@ export class Replica {
       historyTokens: 1_000,
       approvals: { tools: options.approvalTools ?? [], timeoutSeconds: options.approvalSeconds ?? 60 },
       stepTimeoutMs: options.stepTimeoutMs ?? 30_000,
+      computerStepTimeoutMs: options.stepTimeoutMs ?? 30_000,
       stepAttempts: options.stepAttempts ?? 3,
       workerAbsenceMs,
       leaseMs: options.leaseMs ?? 10_000,

@@ -4,6 +4,7 @@
  */
 
 export * from './computer/actions.ts';
+export * from './computer/computer.ts';
 export * from './protocols/mcp.ts';
 export * from './protocols/mcp-session.ts';
 export * from './protocols/upstreams.ts';

@@ -1,4 +1,4 @@
-import type { CompletionReason, FinishReason, RunStatus } from '@switchyard/contracts';
+import { type CompletionReason, type FinishReason, isRecord, type RunStatus } from '@switchyard/contracts';
 import { firstExpiry, isCleared, isOpen, mustAsk, openAsks } from './asks.ts';
 import { type Exceeded, exceededLimit, leavesRoomForAnswer, onExceeded } from './budget.ts';
 import { isFull } from './history-size.ts';
@@ -126,14 +126,14 @@ function handedOver(state: RunState): Next {
   const outcome = state.steps.at(0)?.outcome;
   if (!outcome) return { do: 'hand-over' };
   return outcome.success
-    ? finish(
-        'success',
-        'ok',
-        typeof outcome.result === 'string' ? outcome.result : JSON.stringify(outcome.result ?? null),
-        null,
-        null,
-      )
+    ? finish('success', 'ok', textOf(outcome.result), null, null)
     : finish('failed', 'error', null, outcome.error, outcome.error_code);
+}
+
+/** The answer of an agent that was handed the whole task: its words, or all that it told where it said none. */
+function textOf(result: unknown): string {
+  const said = isRecord(result) ? result['answer'] : result;
+  return typeof said === 'string' ? said : JSON.stringify(result ?? null);
 }
 
 function historyFull(state: RunState): Finish {

@@ -13,6 +13,15 @@ export {
   type EffectStep,
   type Settlement,
 } from './effects/index.ts';
+export type {
+  ComputerSessions,
+  ComputerStep,
+  DispatchedAction,
+  Frames,
+  HeldSession,
+  KeptFrame,
+  SessionBegun,
+} from './computer/index.ts';
 export {
   type AuditFilter,
   type AuditLog,

@@ -1,4 +1,5 @@
 import type { Logger, TlsFiles } from '@switchyard/platform';
+import { type ComputerSessions, type Frames, SqlComputerSessions, SqlFrames } from './computer/index.ts';
 import { type AgentTurns, type Effects, SqlAgentTurns, SqlEffects } from './effects/index.ts';
 import {
   type AuditLog,
@@ -33,12 +34,13 @@ import {
 import { lazyPrisma, openPool, rows } from './postgres/index.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
-export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'audit'] as const;
+export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'computer-use', 'audit'] as const;
 export type StoreOwner = (typeof STORE_OWNERS)[number];
 
 const ROLES: Record<StoreOwner, string> = {
   orchestrator: 'switchyard_orchestrator',
   'mcp-tool': 'switchyard_mcp_tool',
+  'computer-use': 'switchyard_computer_use',
   audit: 'switchyard_audit',
 };
 
@@ -61,6 +63,8 @@ export interface Store {
   readonly notes: Notes;
   readonly effects: Effects;
   readonly agentTurns: AgentTurns;
+  readonly computerSessions: ComputerSessions;
+  readonly frames: Frames;
   readonly connections: Connections;
   readonly registrations: Registrations;
   readonly toolPins: ToolPins;
@@ -105,6 +109,8 @@ export function openStore(options: StoreOptions): Store {
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
     agentTurns: new SqlAgentTurns(pool),
+    computerSessions: new SqlComputerSessions(pool),
+    frames: new SqlFrames(pool),
     connections: new SqlConnections(pool),
     registrations: new SqlRegistrations(pool),
     toolPins: new SqlToolPins(pool),

@@ -16,7 +16,13 @@ import pg from 'pg';
 const home = fileURLToPath(new URL('..', import.meta.url));
 const FILE = join(home, 'src', 'doctor', 'granted.ts');
 /** The owners of tables, and the schema of each: `switchyard_<schema>` is the role. The reader owns nothing. */
-const OWNERS = { orchestrator: 'orchestrator', 'mcp-tool': 'mcp_tool', audit: 'audit', reader: 'reader' };
+const OWNERS = {
+  orchestrator: 'orchestrator',
+  'mcp-tool': 'mcp_tool',
+  'computer-use': 'computer_use',
+  audit: 'audit',
+  reader: 'reader',
+};
 
 /** Every table of the role's own schema, and of another schema each on which it may do anything; rights of a column where it has none on the whole. */
 const TABLES = `

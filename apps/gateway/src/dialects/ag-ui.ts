@@ -197,7 +197,11 @@ function react(state: AgUiState, event: RunEvent): Change {
     case 'mcp.task.completed':
     case 'computer_use.task.started':
     case 'computer_use.task.completed':
+    case 'computer_use.session.opened':
+    case 'computer_use.action.performed':
+    case 'computer_use.session.closed':
     case 'worker.reflection.started':
+    case 'worker.reflection.completed':
     case 'code_agent.step.started':
     case 'grounding.generate_coords.started':
     case 'grounding.generate_coords.completed':

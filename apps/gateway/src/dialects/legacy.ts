@@ -139,9 +139,13 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
     case 'a2a.delegation.failed':
     case 'computer_use.task.started':
     case 'computer_use.task.completed':
+    case 'computer_use.session.opened':
+    case 'computer_use.action.performed':
+    case 'computer_use.session.closed':
     case 'worker.step.started':
     case 'worker.step.completed':
     case 'worker.reflection.started':
+    case 'worker.reflection.completed':
     case 'code_agent.session.started':
     case 'code_agent.session.completed':
     case 'code_agent.step.started':

@@ -6,7 +6,7 @@ import { OrchestrateRequest } from '@switchyard/contracts/http';
  * Pure.
  */
 
-type Asked = Pick<OrchestrateRequest, 'worker' | 'grounding' | 'controller'>;
+type Asked = Pick<OrchestrateRequest, 'grounding' | 'controller'>;
 
 const { shape } = OrchestrateRequest;
 /** The known names, by their place in the body. */
@@ -24,11 +24,10 @@ const MAX_NAME_CHARS = 64;
 
 /** The unused parts of a valid body, in sentences. */
 export function unusedFields(body: Asked): string[] {
-  const { worker, grounding, controller } = body;
+  const { grounding, controller } = body;
   return [
     ...(isGiven(grounding) ? [notUsed('grounding')] : []),
     ...(isGiven(controller) ? [notUsed('controller')] : []),
-    ...(worker?.enable_reflection === true ? [notUsed('worker.enable_reflection')] : []),
     ...KNOWN.flatMap(([path, fields]) => unknownIn(path, fields, body))
       .slice(0, MAX_UNKNOWN)
       .map((field) => `${field} was not used: there is no such field.`),

@@ -27,11 +27,11 @@ export class BudgetService {
   }
 
   /** Refuses a money limit for a model without a known price: it could not be enforced. Throws `invalid_input`. */
-  checkPrice({ budget, engine, principal, use_orchestrator: planned }: RunSpec): void {
+  checkPrice({ budget, engine, principal }: RunSpec): void {
     const limits = this.#parts.daily?.limits(principal.tenantId);
     const limited = budget.max_usd !== null || [limits?.user.usd, limits?.tenant.usd].some((usd) => usd != null);
     const model = engine ?? this.#parts.defaultModel;
-    if (!planned || !limited || this.#parts.prices(model)) return;
+    if (!limited || this.#parts.prices(model)) return;
     const why = budget.max_usd === null ? 'A limit of money applies' : 'max_usd is set';
     throw new AppError(
       'invalid_input',

@@ -1,7 +1,9 @@
 import {
   agentKind,
   AppError,
+  type ComputerWish,
   isProgressType,
+  MAX_COMPUTER_TURNS,
   parseFact,
   performStep,
   type PlannedAct,
@@ -46,7 +48,6 @@ import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verd
  */
 
 const PROGRESS_MS = 25;
-const MAX_PROGRESS = 500;
 
 export interface StepParts {
   readonly bus: Bus;
@@ -54,6 +55,8 @@ export interface StepParts {
   readonly log: Logger;
   readonly guardrail: Guardrail;
   readonly stepTimeoutMs: number;
+  /** Longest time of a step for the computer-use agent. */
+  readonly computerStepTimeoutMs: number;
   readonly approvals: ApprovalDefaults;
   readonly stepAttempts: number;
   /** How long a step waits for a worker if none is connected. */
@@ -165,9 +168,23 @@ async function dispatchOnce(
       ...approval,
       toolConstraints: run.tool_constraints,
       ...(isDecidedByWorker(act) ? { within: limitsOf(writer.state, run, parts.approvals) } : {}),
+      ...(target === 'computer_use' ? { computer: wishOf(run) } : {}),
     },
-    { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
+    { signal, timeoutMs: timeoutOf(target, parts), idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
+}
+
+function timeoutOf(target: PlannedAct['target'], { stepTimeoutMs, computerStepTimeoutMs }: StepParts): number {
+  return target === 'computer_use' ? computerStepTimeoutMs : stepTimeoutMs;
+}
+
+/** Where no planner takes part, the limit of the run's steps is the limit of the agent's turns. */
+function wishOf(run: RunSpec): ComputerWish {
+  return { reflection: run.enable_reflection, ...(run.use_orchestrator ? {} : { maxTurns: turnsOf(run) }) };
+}
+
+function turnsOf({ budget }: RunSpec): number {
+  return Math.min(budget.max_steps, MAX_COMPUTER_TURNS);
 }
 
 /** The limits that remain for a worker that decides by itself. */
@@ -223,7 +240,7 @@ class Progress {
   take(frame: unknown): void {
     const fact = parseFact(frame);
     const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.#act.step_id);
-    if (!fact || !ofThisStep || !mayReport(this.#act.target, fact.type) || this.#count >= MAX_PROGRESS) {
+    if (!fact || !ofThisStep || !mayReport(this.#act.target, fact.type) || !this.#hasRoom(fact)) {
       const { runId } = this.#writer.state;
       logEvent(this.#parts.log, 'step_progress_dropped', {
         runId,
@@ -237,6 +254,13 @@ class Progress {
     this.tellOf(checked.rule);
     this.#facts.push(checked.fact);
     this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS);
+  }
+
+  /** What ends something is taken beyond the limit of facts, so that no turn stays open for those who look on. */
+  #hasRoom({ type }: RunFactDraft): boolean {
+    const { target } = this.#act;
+    const most = target === 'user' ? 0 : agentKind(target).maxProgress;
+    return this.#count < (type.endsWith('.completed') ? most * 2 : most);
   }
 
   /** Records once per step that a guardrail rule withheld something. Replicas of version 1 would end the run by it. */

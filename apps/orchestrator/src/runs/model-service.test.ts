@@ -9,6 +9,8 @@ import type { ModelRequest } from '../planner/planner.ts';
 const STEP = 'step-mcp-001';
 const usage = { input_tokens: 10, output_tokens: 5 };
 
+const FRAME = { sha256: 'a'.repeat(64), width: 1_280, height: 800 };
+
 type Act = { agent?: string; tool?: string };
 
 /** The model was asked to delegate, or to call a tool, and the step is under way; `others` are planned beside it. */
@@ -62,6 +64,14 @@ function serviceOver(facts: readonly RunFact[], text = 'hello', answers?: (reque
         return answers?.(request) ?? Promise.resolve({ text, calls: [], usage, model: 'm' });
       },
     },
+    frames: {
+      get: (run, sha256) =>
+        Promise.resolve(
+          run.runId === runId && run.tenantId === tenantId && sha256 === FRAME.sha256
+            ? { ...FRAME, png: Buffer.from('picture') }
+            : undefined,
+        ),
+    },
     guardrail: createGuardrail(['forbidden']),
     defaultModel: 'm',
     prices: () => undefined,
@@ -93,6 +103,26 @@ describe('the model for delegated steps', () => {
     const { turn, asked } = serviceOver(open({ agent: 'mcp' }));
     expect(await turn()).toEqual({ text: 'hello', calls: [], usage });
     expect(asked).toMatchObject([{ model: 'm', messages: [{ role: 'user', content: 'do it' }] }]);
+  });
+
+  it('is shown the frames of this run that a message names, after its text, and none of another run', async () => {
+    const { turn, asked } = serviceOver(open({}));
+    await turn({ messages: [{ role: 'user', content: 'look', frames: [FRAME] }] });
+    const url = `data:image/png;base64,${Buffer.from('picture').toString('base64')}`;
+    expect(asked[0]!.messages).toEqual([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'look' },
+          { type: 'image_url', image_url: { url } },
+        ],
+      },
+    ]);
+    const unknown = { ...FRAME, sha256: 'b'.repeat(64) };
+    await expect(turn({ messages: [{ role: 'user', content: 'look', frames: [unknown] }] })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    expect(asked).toHaveLength(1);
   });
 
   it('gives a call back to the model server with the signature that came with it', async () => {

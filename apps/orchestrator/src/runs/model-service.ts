@@ -18,7 +18,7 @@ import {
   type RunState,
   signedAs,
 } from '@switchyard/run';
-import type { Journal } from '@switchyard/store';
+import type { Frames, Journal } from '@switchyard/store';
 import { askWithinLimits, BudgetStop, checkedResult, type Guardrail, type SpendingParts } from '../planning/index.ts';
 import { readWhole } from './journal-pages.ts';
 import type { ModelAnswer } from '../planner/index.ts';
@@ -34,11 +34,16 @@ import { noSuchRun } from './visible-run.ts';
  * - A text or an argument that a guardrail refuses does not leave this service. A tool's result that it refuses does
  *   not reach the model.
  * - The worker learns the usage of a call even if the call gave no answer, so that the run is charged for it.
+ * - A frame that a message names is fetched by its hash, from those of the caller's run alone, and shown to the model.
  * - Steps that are open at the same time share what the run has left: no step may use the share of another.
  */
 
+/** The most different frames in one question to the model. */
+const MAX_FRAMES = 8;
+
 interface ModelServiceParts extends SpendingParts {
   readonly journal: Pick<Journal, 'head' | 'read'>;
+  readonly frames: Pick<Frames, 'get'>;
   readonly guardrail: Guardrail;
   readonly defaultModel: string;
 }
@@ -58,9 +63,10 @@ export class ModelService {
     const spent = { ...state, usage: addUsage(state.usage, used) };
     const exceeded = exceededLimit(spent, clock.now());
     if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded);
+    const shown = await this.#framesOf(input);
     const request = {
       model: state.run?.engine ?? defaultModel,
-      messages: input.messages.map((message) => toMessage(message, guardrail)),
+      messages: input.messages.map((message) => toMessage(message, guardrail, shown)),
       functions,
       onText: () => undefined,
     };
@@ -82,6 +88,22 @@ export class ModelService {
         answer.usage,
       );
     return { text: answer.text, calls: answer.calls.slice(0, 64), usage: answer.usage };
+  }
+
+  /** The frames that the messages name, as data URLs by their hash. Throws `not_found` where the run has none of that hash. */
+  async #framesOf({ principal, runId, messages }: InputOf<typeof modelTurn>): Promise<ReadonlyMap<string, string>> {
+    const wanted = new Set(
+      messages.flatMap((message) => ('frames' in message ? (message.frames ?? []) : [])).map(({ sha256 }) => sha256),
+    );
+    if (wanted.size > MAX_FRAMES)
+      throw new AppError('invalid_input', `A question to the model may show ${MAX_FRAMES} frames.`);
+    const shown = new Map<string, string>();
+    for (const sha256 of wanted) {
+      const frame = await this.#parts.frames.get({ tenantId: principal.tenantId, runId }, sha256);
+      if (!frame) throw new AppError('not_found', 'A frame of this step is not kept any more.');
+      shown.set(sha256, `data:image/png;base64,${frame.png.toString('base64')}`);
+    }
+    return shown;
   }
 
   /** The state of the caller's run. Throws unless the step is open and was given as a task in words. */
@@ -120,7 +142,7 @@ function overBudget({ kind, limit }: { kind: string; limit: number }): AppError 
   return new AppError('budget_exceeded', `The limit of ${limit} ${kind} leaves no room for more.`);
 }
 
-function toMessage(message: ModelTurnMessage, guardrail: Guardrail): ModelMessage {
+function toMessage(message: ModelTurnMessage, guardrail: Guardrail, shown: ReadonlyMap<string, string>): ModelMessage {
   switch (message.role) {
     case 'assistant':
       return {
@@ -139,7 +161,14 @@ function toMessage(message: ModelTurnMessage, guardrail: Guardrail): ModelMessag
       };
     case 'tool':
       return { role: 'tool', tool_call_id: message.callId, content: checkedResult(message.content, guardrail) };
-    default:
-      return { role: message.role, content: message.content };
+    default: {
+      const { role, content, frames = [] } = message;
+      if (role === 'system' || frames.length === 0) return { role, content };
+      const images = frames.map(({ sha256 }) => ({
+        type: 'image_url' as const,
+        image_url: { url: shown.get(sha256) ?? '' },
+      }));
+      return { role, content: [{ type: 'text', text: content }, ...images] };
+    }
   }
 }

@@ -58,6 +58,7 @@ export class SimReplica {
       historyTokens: 1_000,
       approvals: { tools: [], timeoutSeconds: 15 },
       stepTimeoutMs: 20_000,
+      computerStepTimeoutMs: 20_000,
       stepAttempts: 3,
       workerAbsenceMs: WORKER_ABSENCE_MS,
       leaseMs: LEASE_MS,

@@ -5,6 +5,7 @@
 set client_min_messages = warning;
 \getenv switchyard_orchestrator_password SWITCHYARD_ORCHESTRATOR_PASSWORD
 \getenv switchyard_mcp_tool_password SWITCHYARD_MCP_TOOL_PASSWORD
+\getenv switchyard_computer_use_password SWITCHYARD_COMPUTER_USE_PASSWORD
 \getenv switchyard_audit_password SWITCHYARD_AUDIT_PASSWORD
 
 revoke connect, temporary on database :"DBNAME" from public;
@@ -54,6 +55,21 @@ do $$ declare v_member name; begin
 end $$;
 grant "switchyard_mcp_tool" to "switchyard_mcp_tool_login";
 grant connect on database :"DBNAME" to "switchyard_mcp_tool_login";
+do $$ begin if to_regrole('"switchyard_computer_use"') is null then create role "switchyard_computer_use" nologin; end if; end $$;
+do $$ begin if to_regrole('"switchyard_computer_use_login"') is null then create role "switchyard_computer_use_login" nologin; end if; end $$;
+alter role "switchyard_computer_use_login" with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls connection limit 60 password :'switchyard_computer_use_password';
+alter role "switchyard_computer_use_login" reset all;
+alter role "switchyard_computer_use_login" in database :"DBNAME" reset all;
+alter role "switchyard_computer_use_login" set statement_timeout = '60s';
+alter role "switchyard_computer_use_login" set idle_in_transaction_session_timeout = '60s';
+alter role "switchyard_computer_use_login" set temp_file_limit = '2GB';
+do $$ declare v_member name; begin
+  for v_member in select m.rolname from pg_auth_members a join pg_roles m on m.oid = a.member where a.roleid = to_regrole('"switchyard_computer_use_login"') loop
+    execute format('revoke %I from %I', 'switchyard_computer_use_login', v_member);
+  end loop;
+end $$;
+grant "switchyard_computer_use" to "switchyard_computer_use_login";
+grant connect on database :"DBNAME" to "switchyard_computer_use_login";
 do $$ begin if to_regrole('"switchyard_audit"') is null then create role "switchyard_audit" nologin; end if; end $$;
 do $$ begin if to_regrole('"switchyard_audit_login"') is null then create role "switchyard_audit_login" nologin; end if; end $$;
 alter role "switchyard_audit_login" with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls connection limit 60 password :'switchyard_audit_password';

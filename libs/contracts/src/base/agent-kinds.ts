@@ -32,6 +32,10 @@ interface AgentKind {
   readonly ledger: boolean;
   /** True: given a task in words it asks the model of the run (rpc.model.turn), within what the run still allows. */
   readonly usesModelOfRun: boolean;
+  /** Longest time of one step where the deployment sets none for this kind; absent: that of every step. */
+  readonly stepTimeoutMs?: number;
+  /** The most facts that it reports of one step, all its turns together. */
+  readonly maxProgress: number;
   /** The sentence for a step without a worker, and what to do. */
   readonly absent: string;
 }
@@ -46,6 +50,7 @@ export const AGENT_KINDS = {
     offer: 'tools',
     ledger: true,
     usesModelOfRun: true,
+    maxProgress: 500,
     absent: 'The tool service (mcp-tool) does not answer: see that it runs.',
   },
   a2a: {
@@ -57,20 +62,23 @@ export const AGENT_KINDS = {
     offer: 'agents',
     ledger: true,
     usesModelOfRun: false,
+    maxProgress: 500,
     absent: 'The service for other agents (a2a) does not answer: see that it runs.',
   },
   computer_use: {
     app: 'computer-use',
-    login: false,
+    login: true,
     token: 'cu',
     summary: 'Perform one step on a computer.',
     progress: ['computer_use', 'worker', 'code_agent', 'grounding'],
-    offer: 'nothing',
-    ledger: false,
-    usesModelOfRun: false,
+    offer: 'itself',
+    ledger: true,
+    usesModelOfRun: true,
+    stepTimeoutMs: 900_000,
+    maxProgress: 2_000,
     absent:
-      'No computer-use agent is there: start one that answers rpc.step.computer_use, or plan with the agents that are ' +
-      'there (USE_ORCHESTRATOR_AGENT=true).',
+      'No computer-use agent is there: start computer-use (`./switchyard doctor` says what it lacks), or plan with the ' +
+      'agents that are there (USE_ORCHESTRATOR_AGENT=true).',
   },
 } as const satisfies Record<string, AgentKind>;
 

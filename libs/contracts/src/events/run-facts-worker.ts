@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FrameRef } from '../computer/computer.ts';
 import { event } from '../base/define.ts';
 import { Id } from '../base/ids.ts';
 import { failure, stepId } from './run-fact-fields.ts';
@@ -77,6 +78,37 @@ export const WORKER_FACTS = [
     z.object({ ...stepId, success: z.boolean(), result: z.unknown() }),
   ),
   event(
+    'computer_use.session.opened',
+    'A screen was opened for the step.',
+    z.object({
+      ...stepId,
+      backend: z.string(),
+      session: z.enum(['sealed', 'open']),
+      width: z.number().int(),
+      height: z.number().int(),
+    }),
+  ),
+  event(
+    'computer_use.action.performed',
+    'The hands acted on the screen.',
+    z.object({
+      ...stepId,
+      step: z.number().int(),
+      action: z.string(),
+      /** How the place was found; null where the action has none. */
+      method: z.string().nullable(),
+      changed: z.boolean(),
+      duration_ms: z.number().int().nonnegative(),
+      /** The screen after it; the picture itself is fetched by its hash. */
+      frame: FrameRef,
+    }),
+  ),
+  event(
+    'computer_use.session.closed',
+    'The screen of the step was closed.',
+    z.object({ ...stepId, turns: z.number().int(), reason: z.string() }),
+  ),
+  event(
     'worker.step.started',
     'A turn of the computer-use worker began.',
     z.object({ step: z.number().int(), turn_count: z.number().int(), max_steps: z.number().int() }),
@@ -90,6 +122,11 @@ export const WORKER_FACTS = [
     'worker.reflection.started',
     'The worker looks back at its last turn.',
     z.object({ step: z.number().int(), has_prior_reflection: z.boolean() }),
+  ),
+  event(
+    'worker.reflection.completed',
+    'The worker judged its last turn.',
+    z.object({ step: z.number().int(), verdict: z.enum(['on_plan', 'off_plan', 'done']), reason: z.string() }),
   ),
   event('code_agent.session.started', 'A code session began.', z.object({ task: z.string(), budget: z.number() })),
   event(
@@ -118,7 +155,7 @@ export const WORKER_FACTS = [
   ),
   event(
     'grounding.code_agent.started',
-    'Text on the screen is looked for with code.',
+    'The code agent was given a part of the task.',
     z.object({ ref_expr: z.string() }),
   ),
 ] as const;

@@ -6,11 +6,15 @@ import { Id, RunId } from '../base/ids.ts';
 import { Principal } from '../base/principal.ts';
 import { CallSignature } from './run-spec.ts';
 import { Usage } from '../base/usage.ts';
+import { FrameRef } from '../computer/computer.ts';
 
 /*
  * The language model, for the worker of an open step that was given as a task in words. The orchestrator alone has the
  * key, the prices, the limits and the guardrails; whoever asks names the run and the step that it asks for.
  */
+
+/** The most frames in one message to the model. */
+export const MAX_TURN_FRAMES = 4;
 
 const Call = z.object({
   id: z.string().max(200),
@@ -20,7 +24,12 @@ const Call = z.object({
 });
 
 export const ModelTurnMessage = z.discriminatedUnion('role', [
-  z.object({ role: z.enum(['system', 'user']), content: z.string() }),
+  z.object({
+    role: z.enum(['system', 'user']),
+    content: z.string(),
+    /** Frames of this run, shown after the text; the orchestrator fetches each by its hash. */
+    frames: z.array(FrameRef).max(MAX_TURN_FRAMES).optional(),
+  }),
   z.object({ role: z.literal('assistant'), content: z.string().nullable(), calls: z.array(Call).max(64).default([]) }),
   z.object({ role: z.literal('tool'), callId: z.string().max(200), content: z.string() }),
 ]);
@@ -41,7 +50,7 @@ export const modelTurn = request({
     runId: RunId,
     stepId: Id,
     /** From 1, within one dispatch of the step. */
-    turn: z.number().int().min(1).max(100),
+    turn: z.number().int().min(1).max(1_000),
     messages: z.array(ModelTurnMessage).min(1).max(500),
     functions: z
       .array(

@@ -153,7 +153,8 @@ export const RunSpec = z.object({
   engine: z.string().max(128).optional(),
   /** `false` hands the whole task to the computer-use agent as one step. */
   use_orchestrator: z.boolean().default(true),
-  enable_reflection: z.boolean().default(false),
+  /** The computer-use agent looks back at each turn before it plans the next. */
+  enable_reflection: z.boolean().default(true),
   /** The planner may ask the person a question and wait for the answer. */
   interactive: z.boolean().optional(),
   approvals: ApprovalPolicy.optional(),

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { AGENT_KINDS, AGENT_TARGETS, type AgentTarget } from '../base/agent-kinds.ts';
+import { AGENT_KINDS, AGENT_TARGETS, agentKind, type AgentTarget } from '../base/agent-kinds.ts';
 import { request } from '../base/define.ts';
 import { Id, RunId } from '../base/ids.ts';
 import { InputRequired, McpError } from '../protocols/mcp.ts';
 import { Principal } from '../base/principal.ts';
 import { Usage } from '../base/usage.ts';
+import { ComputerWish } from '../computer/computer.ts';
 
 /** `user`: a question to the person on whose behalf the run works; no agent performs it. */
 export const StepTarget = z.enum([...AGENT_TARGETS, 'user']);
@@ -57,6 +58,8 @@ export const StepRequest = z.object({
   toolConstraints: ToolConstraints.prefault({}),
   /** For a task in words: within what its worker may act. */
   within: StepLimits.optional(),
+  /** For the computer-use agent. */
+  computer: ComputerWish.optional(),
 });
 export type StepRequest = z.infer<typeof StepRequest>;
 
@@ -123,6 +126,6 @@ function stepContract(target: AgentTarget) {
     askedBy: ['orchestrator'],
     input: StepRequest,
     output: StepResult,
-    timeoutMs: 120_000,
+    timeoutMs: agentKind(target).stepTimeoutMs ?? 120_000,
   });
 }

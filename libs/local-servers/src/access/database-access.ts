@@ -17,7 +17,7 @@ export function databaseLogins(passwords: Pick<Passwords, 'of'>): DatabaseLogin[
 }
 
 /** The limit of sessions at the same time. All logins together leave some to the owner, who migrates and repairs. */
-export const DATABASE_SESSIONS = { server: 200, login: 60 } as const;
+export const DATABASE_SESSIONS = { server: 260, login: 60 } as const;
 
 /**
  * Settings of a login's sessions. The login may change the first two for itself; the pools of the services set shorter

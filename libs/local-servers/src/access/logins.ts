@@ -16,6 +16,7 @@ export const ADMIN = 'admin';
 export const DATABASE_ROLES: Readonly<Partial<Record<AppName, string>>> = {
   orchestrator: 'switchyard_orchestrator',
   'mcp-tool': 'switchyard_mcp_tool',
+  'computer-use': 'switchyard_computer_use',
   audit: 'switchyard_audit',
 };
 

@@ -5,9 +5,10 @@ export const GRANTED = {
   orchestrator: {
     role: 'switchyard_orchestrator',
     schema: 'orchestrator',
-    uses: ['orchestrator', 'public'],
+    uses: ['computer_use', 'orchestrator', 'public'],
     makesObjectsIn: [],
     tables: {
+      'computer_use.frames': { verbs: ['select'] },
       'orchestrator.blob_refs': { verbs: [] },
       'orchestrator.blobs': { verbs: ['select'] },
       'orchestrator.conversation_turns': { verbs: [] },
@@ -94,6 +95,30 @@ export const GRANTED = {
       'mcp_tool.settle_effect(text,text,text,text,text,text)',
       'mcp_tool.want_scopes(text,text)',
       'mcp_tool.withdraw_effect(text,integer)',
+    ],
+  },
+  'computer-use': {
+    role: 'switchyard_computer_use',
+    schema: 'computer_use',
+    uses: ['computer_use', 'public'],
+    makesObjectsIn: [],
+    tables: {
+      'computer_use.actions': { verbs: ['select'] },
+      'computer_use.frames': { verbs: ['select', 'insert', 'delete'] },
+      'computer_use.sessions': { verbs: ['select'] },
+      'computer_use.turns': { verbs: ['select'] },
+    },
+    sequences: [],
+    functions: [],
+    functionsAsOwner: [
+      'computer_use.begin_session(text,text,text,text,text,text,text,text,integer)',
+      'computer_use.complete_action(text,text,text,integer,integer,text,boolean)',
+      'computer_use.dispatch_action(text,text,text,integer,text,integer,text,boolean,text,text)',
+      'computer_use.end_session(text,text,text,integer,text,text)',
+      'computer_use.keep_turn(text,text,text,integer,text,integer,text)',
+      'computer_use.leave_session(text,text,text,integer,text)',
+      'computer_use.remove_sessions(integer,bigint)',
+      'computer_use.renew_session(text,text,text,integer,text,integer)',
     ],
   },
   audit: {
