@@ -3,7 +3,18 @@ import { runProgram } from '../command-line/program.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import type { Verb } from '../command-line/verb.ts';
 
-const BENCHES = ['runs', 'bus', 'tools', 'bridge', 'bridge-cuts', 'recovery', 'resume', 'restore', 'chaos'] as const;
+const BENCHES = [
+  'runs',
+  'bus',
+  'tools',
+  'a2a',
+  'bridge',
+  'bridge-cuts',
+  'recovery',
+  'resume',
+  'restore',
+  'chaos',
+] as const;
 
 /** Runs a benchmark of bench/ on a private stack of its own; a running stack is not touched. */
 export const bench: Verb = async ({ workspace, positionals, values, remark }) => {
