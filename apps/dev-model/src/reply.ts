@@ -2,6 +2,7 @@ import type { Conversation } from './conversation.ts';
 import type { Completion, WireToolCall, ChatRequest } from './openai.ts';
 import { tokensOf } from './openai.ts';
 import { plan } from './planner.ts';
+import { screenCall } from './screen/index.ts';
 import type { ScriptedResponse } from './script.ts';
 
 /** Decides the answer to a chat request: the script's where it says so, else the planner's. Pure but for `newId`. */
@@ -41,6 +42,8 @@ interface Said {
 function decide(request: ChatRequest, conversation: Conversation, script: ScriptedResponse | undefined): Said {
   if (script?.emptyAnswer) return { text: '', calls: [] };
   if (script?.text !== undefined || script?.toolCalls) return { text: script.text, calls: script.toolCalls ?? [] };
+  const onScreen = screenCall(request);
+  if (onScreen) return { text: undefined, calls: [onScreen] };
   const choice = request.tool_choice ?? 'auto';
   const decision = plan({
     conversation,

@@ -38,11 +38,13 @@ export interface Program {
   readonly args: readonly string[];
   /** Files and folders that it may read beside the system's. */
   readonly readable?: readonly string[];
+  /** Folders that the operator lends to it, which its account must be able to write. */
+  readonly writable?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The home of a session as its programs know it. */
-export const INNER_HOME = '/home/agent';
+const INNER_HOME = '/home/agent';
 const INNER_AUTHORITY = '/run/agent/xauthority';
 export const SOCKETS = '/tmp/.X11-unix';
 
@@ -71,6 +73,7 @@ function systemFolders(): string[] {
 
 function bubblewrap(place: Place, program: Program): string[] {
   const readable = (program.readable ?? []).flatMap((path) => ['--ro-bind', path, path]);
+  const writable = (program.writable ?? []).flatMap((path) => ['--bind', path, path]);
   return [
     'bwrap',
     '--unshare-all',
@@ -97,6 +100,7 @@ function bubblewrap(place: Place, program: Program): string[] {
     socketOf(place.display),
     socketOf(place.display),
     ...readable,
+    ...writable,
     '--bind',
     place.home,
     INNER_HOME,

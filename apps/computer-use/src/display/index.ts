@@ -1,8 +1,6 @@
-export { type AccountRange, ACCOUNTS } from './account-slot.ts';
-export type { Child } from './child.ts';
-export { type Containment, INNER_HOME, LIMITS, type Limits, type Program } from './containment.ts';
-export type { ProcessId } from './process-id.ts';
+export { ACCOUNTS } from './account-slot.ts';
+export type { Program } from './containment.ts';
 export { reapOrphans } from './reaper.ts';
-export { Session, type SessionOptions } from './session.ts';
-export { SessionFiles, type SessionRow, type SessionRows } from './session-rows.ts';
-export type { Screen, XServer } from './x-server.ts';
+export { Session } from './session.ts';
+export { SessionFiles, type SessionRows } from './session-rows.ts';
+export type { Screen } from './x-server.ts';

@@ -12,7 +12,7 @@ export interface ProcessId {
 }
 
 /** The start time of a living process; undefined where it is gone or a zombie. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The command stands in parentheses and may itself contain spaces and parentheses.

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { sleep } from '@switchyard/platform';
 import { type AccountRange, type AccountSlot, claimAccount } from './account-slot.ts';
 import { Child } from './child.ts';
 import { commandLine, type Containment, findContainment, LIMITS, type Limits, type Program } from './containment.ts';
@@ -29,6 +30,9 @@ export interface SessionOptions extends Screen {
 }
 
 const DISK_MB = 512;
+/** A file in the home that the window manager makes when it is ready. */
+const MANAGED = '.window-manager-is-ready';
+const MANAGED_LIMIT_MS = 20_000;
 
 export class Session {
   readonly id: string;
@@ -88,11 +92,24 @@ export class Session {
       });
       const config = join(this.#folder.path, 'openbox.xml');
       writeFileSync(config, WINDOW_MANAGER_CONFIG, { mode: 0o444 });
-      await this.launch({ command: 'openbox', args: ['--config-file', config], readable: [config] });
+      const args = ['--config-file', config, '--startup', `touch ${MANAGED}`];
+      const manager = await this.launch({ command: 'openbox', args, readable: [config] });
+      await this.#managed(manager);
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /** Waits for the window manager: a window that is shown while it starts may never be managed. */
+  async #managed(manager: Child): Promise<void> {
+    const mark = join(this.home, MANAGED);
+    for (const deadline = Date.now() + MANAGED_LIMIT_MS; !existsSync(mark);) {
+      if (manager.end !== undefined) throw manager.failure(`did not start (${manager.end})`);
+      if (Date.now() > deadline) throw manager.failure(`was not ready after ${MANAGED_LIMIT_MS / 1000} s`);
+      await sleep(10);
+    }
+    rmSync(mark);
   }
 
   get uid(): number | undefined {

@@ -35,7 +35,7 @@ export interface XServer {
 }
 
 /** A file of cookies with one entry. */
-export function authorityFile(cookie: Buffer): Buffer {
+function authorityFile(cookie: Buffer): Buffer {
   const field = (bytes: Buffer): Buffer => Buffer.concat([uint16(bytes.length), bytes]);
   return Buffer.concat([
     uint16(FAMILY_WILD),

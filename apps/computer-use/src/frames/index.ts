@@ -1,3 +1,3 @@
-export { changedRectangle, type Pixels } from './pixels.ts';
+export { changedRectangle } from './pixels.ts';
 export { PngThread } from './png-thread.ts';
 export { ScreenFrames } from './screen-frames.ts';

@@ -9,6 +9,7 @@ import type { PngThread } from './png-thread.ts';
  *
  * - A frame is settled: its pixels stood still for `QUIET_MS`, or `SETTLE_LIMIT_MS` passed. Two equal reads also rule out
  *   that the server was drawing while it was read.
+ * - After an act a screen that has not changed at all is watched longer: a busy program answers late.
  * - Nothing is read while nobody asks.
  */
 
@@ -19,6 +20,8 @@ export interface Settled {
 }
 
 const QUIET_MS = 60;
+/** How long a program gets to show a first change. Taken for none too early, an act would be done twice. */
+const REACTION_MS = 800;
 const READ_EVERY_MS = 15;
 const SETTLE_LIMIT_MS = 1_500;
 
@@ -41,17 +44,23 @@ export class ScreenFrames {
     return readXwd(bytes.subarray(0, bytesRead));
   }
 
-  /** The pixels as soon as they stand still. */
-  async settle(signal?: AbortSignal): Promise<Settled> {
+  /**
+   * The pixels as soon as they stand still. After an act, `before` is the screen that it found: as long as that has not
+   * changed, the program may not have come to it yet.
+   */
+  async settle(signal?: AbortSignal, before?: Pixels): Promise<Settled> {
     const deadline = Date.now() + SETTLE_LIMIT_MS;
     let pixels = await this.read();
     let since = Date.now();
+    let changed = before === undefined;
     for (;;) {
       await sleep(READ_EVERY_MS, signal);
       const now = await this.read();
       if (!now.data.equals(pixels.data)) since = Date.now();
       pixels = now;
-      if (Date.now() - since >= QUIET_MS) return { pixels, still: true };
+      changed ||= before !== undefined && !now.data.equals(before.data);
+      const patient = changed ? QUIET_MS : REACTION_MS;
+      if (Date.now() - since >= patient) return { pixels, still: true };
       if (Date.now() >= deadline) return { pixels, still: false };
     }
   }

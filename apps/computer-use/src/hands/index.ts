@@ -1,2 +1,1 @@
-export { type Button, Hands, type Point } from './hands.ts';
-export type { XAddress } from './x-connection.ts';
+export { Hands, type Point } from './hands.ts';

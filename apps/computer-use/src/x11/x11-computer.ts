@@ -10,6 +10,7 @@ import { Hands, type Point } from '../hands/index.ts';
  *
  * - A point outside the screen is refused before anything is touched.
  * - An abort stops the hands at once and is told as `cancelled`.
+ * - Of a display that is gone no frame is given, and no act is said to be done on it.
  */
 
 export interface X11ComputerOptions {
@@ -44,12 +45,15 @@ export class X11Computer implements Computer {
     return new X11Computer(options, await Hands.open(options.session.server));
   }
 
-  frame(signal?: AbortSignal): Promise<Frame> {
-    return this.#frames.frame(signal);
+  async frame(signal?: AbortSignal): Promise<Frame> {
+    const frame = await this.#frames.frame(signal);
+    this.#checkAlive();
+    return frame;
   }
 
   async act(action: ScreenAction, signal?: AbortSignal): Promise<ActOutcome> {
     this.#check(action);
+    this.#checkAlive();
     if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
     const begun = Date.now();
     const before = await this.#frames.read();
@@ -57,11 +61,15 @@ export class X11Computer implements Computer {
     signal?.addEventListener('abort', stop, { once: true });
     try {
       await this.#perform(action, signal);
-      const { pixels, still } = await this.#frames.settle(signal);
+      const { pixels, still } = await this.#frames.settle(signal, before);
+      this.#checkAlive();
       const changedRegion = changedRectangle(before, pixels) ?? null;
       const frame = await this.#frames.frameOf(pixels);
       const durationMs = Date.now() - begun;
       return { frame, changed: changedRegion !== null, changedRegion, settled: still, durationMs };
+    } catch (error) {
+      // Neither hands nor eyes fail but where the display does.
+      throw error instanceof AppError ? error : gone(error);
     } finally {
       signal?.removeEventListener('abort', stop);
     }
@@ -121,6 +129,12 @@ export class X11Computer implements Computer {
     await this.#session.launch(program);
   }
 
+  /** The pixels of an X server stay in their file when it dies; they are no screen any more. */
+  #checkAlive(): void {
+    if (this.#session.server.child.end === undefined) return;
+    throw gone();
+  }
+
   #check(action: ScreenAction): void {
     const { width, height } = this.size;
     for (const { x, y } of pointsOf(action)) {
@@ -128,6 +142,10 @@ export class X11Computer implements Computer {
       throw new AppError('invalid_input', `The point ${x}, ${y} is outside the screen of ${width} × ${height}.`);
     }
   }
+}
+
+function gone(cause?: unknown): AppError {
+  return new AppError('unavailable', 'The display of this step is gone.', { cause });
 }
 
 function pointsOf(action: ScreenAction): readonly Point[] {

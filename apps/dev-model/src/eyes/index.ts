@@ -1,0 +1,2 @@
+export { look, type Seen } from './look.ts';
+export { decodePng } from './picture.ts';

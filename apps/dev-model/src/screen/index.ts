@@ -1,0 +1,1 @@
+export { screenCall } from './roles.ts';
