@@ -177,7 +177,8 @@ export class Directory {
     try {
       const url = cardUrlOf(entry.address);
       const { reader, allowedHosts, clock } = this.#parts;
-      const answer = await reader.readCard(url, AbortSignal.timeout(10_000), entry.read?.etag);
+      const etag = this.#mayBeUnchanged(entry) ? entry.read?.etag : undefined;
+      const answer = await reader.readCard(url, AbortSignal.timeout(10_000), etag);
       const read = answer === 'unchanged' ? entry.read! : answer;
       const verdict = vetCard(read.text, url, allowedHosts);
       if (!verdict.ok) return this.#failed(entry, 'agent_card_invalid');
@@ -214,6 +215,16 @@ export class Directory {
       entry.triedAt = this.#parts.clock.now();
       entry.refresh = undefined;
     }
+  }
+
+  /**
+   * False where a new signature is wanted: a server may leave signatures out of its ETag, and would answer that the card
+   * is unchanged until the one that is here has ended.
+   */
+  #mayBeUnchanged({ refused, accepted }: Entry): boolean {
+    if (refused) return false;
+    const leftMs = (accepted?.expiresAt ?? Infinity) * 1_000 - this.#parts.clock.now();
+    return leftMs > 2 * this.#parts.ttlMs;
   }
 
   /** Reports each refused card once. */

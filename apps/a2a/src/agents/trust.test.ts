@@ -124,12 +124,23 @@ describe('an agent with a pinned card', () => {
 });
 
 describe('the card of an agent', () => {
-  it('is asked for by its ETag, and judged anew where it is unchanged', async () => {
-    const { world, later } = withAgent({ trust: 'signed' }, await sign(plain(), NOW, RING, 90_000));
+  it('is asked for by its ETag, but whole where its signature is about to end', async () => {
+    const { world, later } = withAgent({ trust: 'signed' }, await sign(plain(), NOW, RING, 190_000));
     world.etag = '"1"';
     expect(await later(0)).toMatchObject({ reachable: true });
     expect(await later()).toMatchObject({ reachable: true });
+    world.served = await sign(plain(), NOW + 60_000, RING, 600_000);
+    expect(await later(100_000)).toMatchObject({ reachable: true });
+    expect(await later(200_000)).toMatchObject({ reachable: true });
+    expect(world.asked).toEqual([undefined, '"1"', undefined, '"1"']);
+  });
+
+  it('is quarantined where its signature has ended, and asked for whole until it has a new one', async () => {
+    const { world, later } = withAgent({ trust: 'signed' }, await sign(plain(), NOW, RING, 90_000));
+    world.etag = '"1"';
+    await later(0);
     expect(await later(600_000)).toMatchObject({ reachable: false });
-    expect(world.asked).toEqual([undefined, '"1"', '"1"']);
+    expect(await later(600_000)).toMatchObject({ reachable: false });
+    expect(world.asked).toEqual([undefined, undefined, undefined]);
   });
 });
