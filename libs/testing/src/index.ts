@@ -12,6 +12,7 @@ export {
   started,
 } from './journal.ts';
 export { type A2aPython, a2aPython, type PythonLine } from './a2a-python.ts';
+export { type A2aPythonAgent, a2aPythonAgent } from './a2a-python-agent.ts';
 export { denoProgram } from './deno-suite.ts';
 export { installedSuite } from './installed-suite.ts';
 export { type McpSuite, mcpSuite } from './mcp-suite.ts';
