@@ -31,7 +31,7 @@ const DOMAIN = 'switchyard';
 const ERROR_INFO = 'type.googleapis.com/google.rpc.ErrorInfo';
 
 /** An error as the protocol's own, where it has one; undefined: it has none. */
-export function a2aErrorOf(error: unknown): A2AError | undefined {
+function a2aErrorOf(error: unknown): A2AError | undefined {
   if (isA2aError(error)) return error;
   if (!(error instanceof AppError)) return undefined;
   const { message } = error;

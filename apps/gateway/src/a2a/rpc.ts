@@ -4,7 +4,7 @@ import { deeperThan, MAX_BODY_DEPTH } from '../http/index.ts';
 
 /* Bodies and versions of A2A requests. Pure. */
 
-export const A2A_MAX_BODY_BYTES = 1024 * 1024;
+const A2A_MAX_BODY_BYTES = 1024 * 1024;
 const VERSION = '1.0';
 /** What a client speaks that names no version. */
 const UNNAMED = '0.3';

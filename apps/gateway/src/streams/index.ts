@@ -1,6 +1,6 @@
 /* Streams of a run: opened, followed, watched and ended. */
 
-export { attach, type OpenRun, type Reader, startAndFollow } from './follow.ts';
+export { attach, type OpenRun, type Reader } from './follow.ts';
 export { askedOf, type Attachment, decidedOf, eventsUrl, placeFor, reconnectOf } from './position.ts';
 export { OVER } from './sse.ts';
 export { StartGate } from './start-gate.ts';
