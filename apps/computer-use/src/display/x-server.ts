@@ -13,7 +13,7 @@ import { asAccount, SOCKETS, socketOf } from './containment.ts';
  * - It ends with the service that started it, also where that is killed.
  */
 
-const READY_LIMIT_MS = 10_000;
+const READY_LIMIT_MS = 30_000;
 const COOKIE = 'MIT-MAGIC-COOKIE-1';
 /** Any display at any address: the file is for one server alone, and its number is not known when it is written. */
 const FAMILY_WILD = 0xffff;
