@@ -11,8 +11,8 @@ import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
 
 export type { Environment };
 
-/** Apps that are started for development alone. */
-const NO_SERVICES = ['dev-model', 'mock-a2a'] as const;
+/** Apps that are started for development alone, and the computer-use agent, which `up` does not start. */
+const NO_SERVICES = ['dev-model', 'mock-a2a', 'computer-use'] as const;
 export type ServiceApp = Exclude<AppName, (typeof NO_SERVICES)[number]>;
 export const SERVICE_APPS = (Object.keys(SERVICE_VARIABLES) as AppName[]).filter(
   (app): app is ServiceApp => !NO_SERVICES.some((other) => other === app),
