@@ -70,7 +70,7 @@ export const FOLDERS = {
     protocols: ['base'],
     computer: ['base'],
     steps: ['base', 'protocols', 'computer'],
-    events: ['base', 'computer', 'steps'],
+    events: ['base', 'steps'],
     runs: ['base', 'steps', 'events'],
     tools: ['base', 'protocols', 'steps'],
     http: ['base', 'steps', 'runs', 'tools'],

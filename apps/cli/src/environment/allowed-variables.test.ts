@@ -31,7 +31,7 @@ describe('the environment of a process', () => {
   it('has what every program needs, and the settings of telemetry where there is telemetry', () => {
     for (const name of ['PATH', 'HOME', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS']) expect(seenBy(name)).toEqual(APPS);
     expect(seenBy('OTEL_EXPORTER_OTLP_HEADERS')).not.toContain('dev-model');
-    expect(seenBy('OTEL_EXPORTER_OTLP_HEADERS')).toHaveLength(6);
+    expect(seenBy('OTEL_EXPORTER_OTLP_HEADERS')).toHaveLength(7);
   });
 
   it('has no address that `up` gives each service itself, and no empty variable', () => {

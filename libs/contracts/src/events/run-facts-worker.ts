@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { FrameRef } from '../computer/computer.ts';
 import { event } from '../base/define.ts';
 import { Id } from '../base/ids.ts';
 import { failure, stepId } from './run-fact-fields.ts';
@@ -100,7 +99,7 @@ export const WORKER_FACTS = [
       changed: z.boolean(),
       duration_ms: z.number().int().nonnegative(),
       /** The screen after it; the picture itself is fetched by its hash. */
-      frame: FrameRef,
+      frame: z.object({ sha256: z.string(), width: z.number().int(), height: z.number().int() }),
     }),
   ),
   event(
