@@ -90,7 +90,7 @@ function tell(report: RoundReport): void {
   if (values.json !== undefined && values.json !== '-') writeFileSync(values.json, JSON.stringify(report, null, 2));
 }
 
-/** All at once, on one stack; one that lives is what is wrong here. */
+/** All mutants run at once, on one stack; a mutant that no batch notices is the error. */
 async function huntMutants(mutants: readonly Mutant[]): Promise<boolean> {
   const batches = [...new Set(mutants.map((name) => MUTANTS[name].batch))];
   const { findings } = await playRound({ ...options, only: batches, fuzzMs: 0, mutants });

@@ -11,19 +11,20 @@ import {
 } from './stack/index.ts';
 
 /*
- * Guards taken out on purpose, around the product and never inside it: an attack that does not notice proves nothing.
+ * Guards that are removed on purpose, around the product and never inside it. A batch that does not notice its mutant
+ * proves nothing.
  */
 
 interface MutantDescription {
   readonly what: string;
-  /** The batch that must notice, and what its finding says. */
+  /** The batch that must notice the mutant, and what its finding says. */
   readonly batch: string;
   readonly noticed: RegExp;
-  /** A change of the permissions at nats-server. */
+  /** Changes the permissions at nats-server. */
   readonly permissions?: (text: string) => string;
-  /** A change of requests and answers on their way to a gateway. */
+  /** Changes requests and answers on their way to a gateway. */
   readonly front?: { readonly mode: GatewayMode; readonly change: (stack: AttackedStack) => Change };
-  /** Something that runs beside the stack; answers how it is ended. */
+  /** Starts a process beside the stack; returns the function that ends it. */
   readonly beside?: (stack: AttackedStack) => Promise<() => Promise<void>>;
 }
 
@@ -84,7 +85,7 @@ export const MUTANTS = {
 export type Mutant = keyof typeof MUTANTS;
 export const MUTANT_NAMES = Object.keys(MUTANTS) as Mutant[];
 
-/** Those of the mutants that no finding shows. */
+/** The mutants that no finding shows. */
 export function missedOf(mutants: readonly Mutant[], findings: readonly Finding[]): Mutant[] {
   return mutants.filter((name) => {
     const { batch, noticed } = MUTANTS[name];
@@ -97,7 +98,7 @@ export interface Decorated {
   stop(): Promise<void>;
 }
 
-/** The stack with these guards missing; with none it is as it is. */
+/** Starts the stack without these guards; with an empty list it is the product as it ships. */
 export async function decorate(
   mutants: readonly Mutant[],
   start: (options?: StackOptions) => Promise<AttackedStack>,
@@ -133,8 +134,8 @@ function withPublish(permissions: string, login: string, subject: string): strin
 }
 
 /**
- * One more member of the queue group of mcp-tool, which does not look where its answer goes. Honest questions it puts
- * back, so that one that knows the tools answers them.
+ * Joins the queue group of mcp-tool and answers without checking the reply subject. It hands honest questions back, so
+ * that mcp-tool answers them.
  */
 async function answersAnywhere(stack: AttackedStack): Promise<() => Promise<void>> {
   const bus = await BusLogin.open(stack, 'mcp-tool');

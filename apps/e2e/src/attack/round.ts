@@ -4,11 +4,11 @@ import { decorate, type Mutant } from './mutants.ts';
 import { startAttackedStack } from './stack/index.ts';
 import { Vitals } from './vitals.ts';
 
-/* One stack, attacked: every batch once, and what is made up from seeds as often as there is time and are seeds. */
+/* Attacks one stack: each batch once, and batches of generated cases as often as time and seeds allow. */
 
 export interface RoundOptions {
   readonly seeds: readonly string[];
-  /** How long made-up cases are asked, in all. */
+  /** The time for generated cases, in all. */
   readonly fuzzMs: number;
   readonly depth: number;
   /** Names of batches; empty: all. */
@@ -49,7 +49,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
     onProgress(`the services run after ${Math.round((Date.now() - began) / 1_000)} s; the victim moves in`);
     const world = await furnish(stack);
     const base = { stack, world, interface: await readInterface(stack.gateways.dev), findings, depth };
-    stack.logs.added(); // what was told of the start is looked at after the first batch like all else
+    stack.logs.added(); // the logs of the start are checked after the first batch, like all others
     const vitals = await Vitals.of(stack);
     const play = async (batch: Batch, attack: Attack, note = ''): Promise<void> => {
       const [start, before] = [Date.now(), findings.count];
@@ -59,7 +59,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
       const found = findings.count - before;
       const seconds = ((Date.now() - start) / 1_000).toFixed(1);
       onProgress(`${batch.name}${note}: ${findings.triedIn(batch.name)} tried in ${seconds} s, ${found} found`);
-      // A long round tells what it found at once.
+      // A long round prints a finding at once.
       for (const finding of found > 0 ? findings.list.slice(-found) : []) onProgress(findingText(finding));
     };
     const fixed = { ...base, seed: seeds[0]!, until: Infinity };
@@ -88,7 +88,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
 
 type Play = (batch: Batch, attack: Attack, note?: string) => Promise<void>;
 
-/** Each seed gets its share of the time; where seeds are over before it, further ones follow from the last. */
+/** Each seed gets its share of the time. If time is left, further seeds follow from the last. */
 async function playRandom(
   batches: readonly Batch[],
   base: Omit<Attack, 'seed'>,

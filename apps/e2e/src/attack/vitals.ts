@@ -4,11 +4,11 @@ import { type Attack, devHeaders, problemsOf, send, VICTIM } from './kit/index.t
 import type { AttackedStack } from './stack/index.ts';
 
 /*
- * How the stack is doing after a batch: every process is the one that it was, nothing that must not be there stands in
- * a log, nobody connected to where nobody may, an honest request works, and memory went back to what it was.
+ * The state of the stack after a batch: each process still runs, no log contains a canary or an internal error, no
+ * service connected to a forbidden address, an honest request works, and memory is back where it was.
  */
 
-/** What a process may hold more than at the start, after its garbage was collected. */
+/** How much more memory a process may hold than at the start, after garbage collection. */
 const GROWTH_LIMIT_MB = 160;
 const SETTLE_MS = 1_500;
 const SETTLE_TRIES = 6;
@@ -98,6 +98,6 @@ function rssMb(pid: number): number {
   try {
     return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
   } catch {
-    return 0; // gone, or no /proc here
+    return 0; // the process has ended, or there is no /proc here
   }
 }

@@ -4,9 +4,9 @@ import { BusLogin } from '../bus/index.ts';
 import { EYE } from '../stack/index.ts';
 
 /*
- * JetStream hands copies of stored messages to whatever subject the owner of a consumer names, with its own rights. The
- * copies cannot be prevented; what must not come of them is told here: nothing is purged or deleted, nothing is stored
- * anew, no lease changes hands, nobody is woken, nobody does what a copy says.
+ * JetStream delivers copies of stored messages, with its own rights, to whatever subject the owner of a consumer names.
+ * The server cannot prevent such a copy. This batch checks that a copy has no effect: nothing is purged, deleted or
+ * stored again, no lease changes its owner, no service is woken, and no service acts on it.
  */
 
 const name = 'bus-copies';
@@ -82,7 +82,7 @@ function harm(before: ReadonlyMap<string, State>, after: ReadonlyMap<string, Sta
   return [...before].flatMap(([stream, was]) => {
     const is = after.get(stream);
     if (!is) return [`the stream ${stream} is gone`];
-    // What waits in a work queue is taken out by who owns it.
+    // The owner of a work queue may remove what waits in it.
     if (is.firstSeq !== was.firstSeq && stream !== 'COMMANDS') return [`${stream} was purged`];
     if (is.consumers < was.consumers) return [`a consumer of ${stream} is gone`];
     return is.lastSeq === was.lastSeq ? [] : [`${is.lastSeq - was.lastSeq} copies were stored in ${stream}`];

@@ -13,7 +13,7 @@ export const busPermissions: Batch = {
       const attempts = forbiddenTo(login);
       findings.tried(name, attempts.length);
       const bus = await BusLogin.open(stack, login);
-      if (!bus) continue; // not even let in
+      if (!bus) continue; // the server refused the login
       if (login === NOBODY) findings.add({ batch: name, case: NOBODY, what: 'is let in without credentials' });
       for (const { verb, subject, queue } of await bus.permitted(attempts)) {
         const as = queue === undefined ? '' : ` in the queue ${queue}`;

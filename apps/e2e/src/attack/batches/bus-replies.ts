@@ -6,17 +6,16 @@ import { BusLogin, NOBODY } from '../bus/index.ts';
 import { EYE } from '../stack/index.ts';
 
 /*
- * A reply subject is the asker's own text: where an answer goes there without a look at it, the asker speaks with the
- * rights of whoever answers.
+ * The asker chooses the reply subject. A service that answers there without checking it lends the asker its own rights.
  */
 
 const name = 'bus-replies';
-/** Nothing arrives later than this where anything arrives at all. */
+/** An answer that has not arrived after this time does not arrive. */
 const ARRIVES_WITHIN_MS = 1_500;
 const QUESTIONS = 3;
 const STREAMS = ['RUNS', 'SYSTEM', 'COMMANDS'];
 
-/** Where an answer must never go. Streams that do not exist stand for those that do, so that nothing is harmed. */
+/** Subjects to which no answer may go. They name streams that do not exist, so that the attack harms nothing. */
 const TARGETS = [
   '$JS.API.STREAM.PURGE.SYSTEM',
   '$JS.API.STREAM.PURGE.ATTACKED',
@@ -43,9 +42,9 @@ function questionsOf(login: string): RequestContract[] {
   const asked = REQUESTS.filter(
     ({ askedBy, subject }) => (askedBy as readonly string[]).includes(login) && !subject.includes('*'),
   );
-  // One of each that answers, so that every answerer is tried.
+  // One contract of each service that answers, so that the attack tries each of them.
   const answerers = [...new Set(asked.map(({ answeredBy }) => answeredBy))].filter((app) => app !== 'computer-use');
-  // Of mcp-tool the one that the mutant `any-reply` answers.
+  // The contract of mcp-tool that the mutant `any-reply` answers.
   const asksOf = (app: string) => asked.filter(({ answeredBy }) => answeredBy === app);
   const first = (app: string) =>
     asksOf(app).find((contract) => contract.subject === listTools.subject) ?? asksOf(app)[0]!;
@@ -74,7 +73,7 @@ async function run({ stack, findings }: Attack): Promise<void> {
   for (const target of TARGETS)
     eye.connection.subscribe(target, {
       callback: (_error, { subject, data }) => {
-        // The questions of this batch themselves, and the aborts of honest callers, are not what is looked for.
+        // Ignores the questions of this batch and the aborts of honest callers.
         if (subject.startsWith('ctl.') && data.length < 200 && data.length > 2) return;
         arrived.set(subject, (arrived.get(subject) ?? 0) + 1);
       },
@@ -87,7 +86,7 @@ async function run({ stack, findings }: Attack): Promise<void> {
     const questions = login === NOBODY ? questionsOf('operator') : questionsOf(login);
     for (const contract of questions) {
       findings.tried(name, TARGETS.length);
-      // An answer, and a refusal, which is an answer as well.
+      // An answer or a refusal: a refusal is sent to the reply subject too.
       await ask(bus, contract, '{"principal":{"tenantId":"evil","userId":"mallory","role":"user","via":"dev"}}');
       await ask(bus, contract, 'no JSON');
     }

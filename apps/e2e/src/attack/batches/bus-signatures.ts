@@ -4,8 +4,8 @@ import { BusLogin, headersOf, type Question, type Signature, signed } from '../b
 import type { AttackedStack } from '../stack/index.ts';
 
 /*
- * Questions that are not signed by whom they say, or not for what they say. Whoever took over one service holds its
- * login and its keys, and must not speak as another with them.
+ * Questions without a valid signature of the named sender or over the sent body. An attacker who took over one service
+ * holds its login and its keys, and must not be able to speak as another service.
  */
 
 const name = 'bus-signatures';
@@ -21,7 +21,7 @@ interface Trial {
   readonly login: string;
   readonly question: Question;
   readonly headers: Readonly<Record<string, string>>;
-  /** Absent: it must be refused, or not be answered at all. */
+  /** Absent: the service must refuse the question, or not answer it. */
   readonly honest?: boolean;
 }
 
@@ -76,7 +76,7 @@ function trialsOf(stack: AttackedStack): Trial[] {
     from('another subject', honest, 'gateway', other({ subject: 'rpc.tools.registered' })),
     from('another deadline', { ...honest, deadline: String(Date.now() + 3_600_000) }),
     from('an idempotency key that was not signed', { ...honest, 'idempotency-key': 'x' }),
-    // The orchestrator, taken over, with its own login and keys.
+    // The attacker holds the login and the keys of the orchestrator.
     by('the orchestrator as the gateway', { as: 'gateway', key: orchestrator }, 'orchestrator'),
     by("the orchestrator with the gateway's signature", { as: 'gateway', key: gateway }, 'orchestrator'),
     by('the orchestrator as an operator', { as: 'operator/ada', key: orchestrator }, 'orchestrator'),

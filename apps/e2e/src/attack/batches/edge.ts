@@ -1,6 +1,6 @@
 import { type Batch, type HttpCase, tryAll } from '../kit/index.ts';
 
-/* The gateway that believes headers of an edge, asked by somebody who is not the edge. */
+/* The gateway that trusts the headers of an edge gets requests from a client that is not the edge. */
 
 const name = 'edge';
 type Header = readonly [string, string];
@@ -46,7 +46,7 @@ function casesOf(secret: string): HttpCase[] {
     ),
     ...['Admin', 'admin,user', 'admin ', ' administrator', 'root', 'auditor;admin']
       .map((role) =>
-        // Spaces around a header's value are none of it.
+        // HTTP ignores spaces around the value of a header.
         ask(
           `the role ${role}`,
           [proof, ada, acme, ['X-Supabase-User-Role', role]],

@@ -1,8 +1,8 @@
 import { type Attack, type Batch, devHeaders, type HttpCase, MALLORY, tryAll } from '../kit/index.ts';
 
 /*
- * Addresses that a caller may make us call, each spelled so that it looks public. All mean this machine, where the
- * trap listens, or a private network.
+ * Addresses that a caller may make the system call, each spelled so that it looks public. All of them mean this
+ * machine, where the trap listens, or a private network.
  */
 
 const name = 'egress';
@@ -113,7 +113,7 @@ function casesOf(url: string, index: number): HttpCase[] {
   ];
 }
 
-/** Definitions whose arguments would move the call somewhere else. */
+/** Tool definitions whose arguments would send the call to another host. */
 const ELSEWHERE: readonly object[] = [
   { url: 'https://{host}/x' },
   { url: 'https://public.example@127.0.0.1/x' },
@@ -129,7 +129,7 @@ export const egress: Batch = {
   about: 'addresses of this machine and of private networks, in many spellings, as tools and as MCP servers',
   run: async (attack: Attack) => {
     const urls = spellings(attack.stack.trap.port);
-    // A tool must be there before it is called: the cases of one address come in their order.
+    // A tool must exist before it is called, so the cases of one address run in their order.
     for (const [index, url] of urls.entries()) {
       const [look, define, steal, ...calls] = casesOf(url, index) as [HttpCase, HttpCase, HttpCase, ...HttpCase[]];
       await tryAll(attack, name, [look, define, steal]);

@@ -5,16 +5,18 @@ import { type Attack, type Batch, eachOf, fuzz, MALLORY, problemsOf } from '../k
 import { BusLogin, honestHeaders } from '../bus/index.ts';
 import { askerOf } from './bus-messages.ts';
 
-/* Made-up messages on every subject of the registry, by a service that may ask it and was taken over. */
+/* Generated messages on every subject of the registry, sent with the login of a service that may ask there. */
 
 const name = 'fuzz-bus';
-/** Each question is over by then, as its deadline says. */
+/** The deadline of each question: it has ended by then. */
 const DEADLINE_MS = 4_000;
 const LIMIT_MS = 10_000;
 
 const PRINCIPAL = { tenantId: MALLORY.tenant, userId: MALLORY.user, role: MALLORY.role, via: 'dev' };
 
-/** Inputs of a request: mostly on behalf of somebody who may ask, so that more than the door is tried. */
+/**
+ * Inputs of a request, mostly with a principal who may ask, so that the attack gets past the check of the principal.
+ */
 function inputsOf(contract: RequestContract): fc.Arbitrary<unknown> {
   const schema = z.toJSONSchema(contract.input, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Exclude<
     Schema,

@@ -13,7 +13,9 @@ import {
   type Sent,
 } from '../kit/index.ts';
 
-/* Made-up requests of every route of the OpenAPI document: fitting ones, and such that were spoiled. */
+/*
+ * Generated requests for every route of the OpenAPI document: some fit the schema, others are spoiled copies of those.
+ */
 
 const name = 'fuzz-http';
 const HOSTILE_TEXTS = HOSTILE_VALUES.filter((value): value is string => typeof value === 'string');
@@ -27,10 +29,10 @@ function textOf(parameter: Parameter, resolve: Resolve): fc.Arbitrary<string> {
   return fc.oneof({ weight: 3, arbitrary: honest }, { weight: 1, arbitrary: fc.constantFrom(...HOSTILE_TEXTS) });
 }
 
-/** A header's value as Node sends it at all. */
+/** A header value that Node's HTTP client agrees to send. */
 const sendable = (value: string) => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 6_000);
 
-/** Requests of one route. */
+/** The generated requests of one route. */
 function requestsOf({ method, path, parameters, body }: Operation, resolve: Resolve): fc.Arbitrary<Sent> {
   const of = (where: Parameter['in']) => {
     const model = parameters.filter((p) => p.in === where).map((p) => [p.name, textOf(p, resolve)] as const);
@@ -56,7 +58,7 @@ function requestsOf({ method, path, parameters, body }: Operation, resolve: Reso
   });
 }
 
-/** What the attacker's newest runs are at: a route that answers with a run's end waits for it. */
+/** Keeps the attacker's newest runs short: a route that answers at the end of a run waits for it. */
 async function newestRuns({ stack }: Attack): Promise<string> {
   const asked: Sent = { method: 'GET', path: '/runs?limit=3', headers: devHeaders(MALLORY) };
   return `the newest runs: ${(await send(stack.gateways.dev, asked)).body.slice(0, 2_000)}`;

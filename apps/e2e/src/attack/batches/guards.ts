@@ -1,6 +1,6 @@
 import { type Attack, type Batch, type HttpCase, type Operation, tryAll } from '../kit/index.ts';
 
-/** What may be asked by nobody in particular; a new one is a decision, and stands here because of it. */
+/** The routes that answer a caller without an identity. A new one is a decision, which a person records here. */
 const OPEN: ReadonlySet<string> = new Set([
   'GET /health',
   'GET /readiness',
@@ -30,7 +30,7 @@ function casesOf(operation: Operation): HttpCase[] {
   const { method } = operation;
   const path = pathOf(operation);
   const body = operation.body === undefined ? {} : { body: '{"task":"calculate 1+1"}' };
-  // 403: what is for operators says so to nobody in particular as well.
+  // 403: a route for operators refuses a caller without an identity in the same way.
   const wants = [401, 403];
   return (['jwt', 'edge'] as const).flatMap((gateway) => [
     { name: `${gateway}: ${method} ${operation.path} without credentials`, gateway, method, path, wants, ...body },

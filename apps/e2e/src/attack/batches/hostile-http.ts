@@ -17,7 +17,7 @@ import {
 
 const name = 'hostile-http';
 const HEADERS = devHeaders(MALLORY);
-/** Of a body that is no good: refused, and never taken for something else. */
+/** A malformed body: the gateway must refuse it, and never take it for another request. */
 const REFUSED = [400, 401, 403, 404, 405, 413, 415, 422, 429];
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
@@ -47,7 +47,7 @@ const BODIES: readonly (readonly [string, string | Uint8Array])[] = [
   ['NUL and line breaks in ids', '{"task": 1, "run_id": "a\\u0000b\\r\\nX: 1", "thread_id": "a.>"}'],
 ];
 
-/** Each costs time here and there: for the routes alone whose bodies differ most. */
+/** These cases are slow, so they run only on the routes whose bodies differ most. */
 const LARGE: readonly (readonly [string, string])[] = [
   ['depth', `{"task": "x", "more": ${nested(20_000)}}`],
   ['lists in lists', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
@@ -204,7 +204,7 @@ function fixedCases({ interface: { operations } }: Attack): HttpCase[] {
   ];
 }
 
-/** Arguments of tools are judged by schemas of their own. */
+/** Each tool judges its arguments by its own schema. */
 const ARGUMENTS = [
   '{"length":{"toString":5}}',
   '{"__proto__":{"a":1}}',
@@ -251,7 +251,10 @@ async function framing(attack: Attack): Promise<void> {
 const SLOW_CONNECTIONS = 150;
 const SLOW_WAIT_MS = 3_000;
 
-/** Many that send their header a byte at a time. Others must be served meanwhile, which the look afterwards shows. */
+/**
+ * Many connections that send their headers one byte at a time. The gateway must serve others meanwhile; the check after
+ * the batch shows it.
+ */
 async function slowly({ stack, findings }: Attack): Promise<void> {
   const { hostname, port } = new URL(stack.gateways.dev);
   const sockets = Array.from({ length: SLOW_CONNECTIONS }, () => {

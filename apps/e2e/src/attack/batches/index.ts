@@ -15,7 +15,7 @@ import { rebinding } from './rebinding.ts';
 import { tokens } from './tokens.ts';
 import { upstream } from './upstream.ts';
 
-/** In this order; isolation first, while the victim has nothing but its own. */
+/** The batches run in this order. Isolation is first, while the victim has only its own data. */
 export const BATCHES: readonly Batch[] = [
   isolation,
   guards,

@@ -10,14 +10,14 @@ import {
 } from '../kit/index.ts';
 
 /*
- * What somebody else has answers as what does not exist: the same status and the same words, but for the id that was
- * asked for.
+ * A resource of somebody else gets the same status and the same words as one that does not exist, except for the id in
+ * them.
  */
 
 const name = 'isolation';
 type Ids = World;
 
-/** Of the shape that real ids have, and of nothing. */
+/** An id in the shape of a real one that names no resource. */
 const GHOSTS: Ids = {
   runId: '01GHOSTGHOSTGHOSTGHOSTGHOS',
   otherRunId: '01GHOSTGHOSTGHOSTGHOSTGHOR',
@@ -33,7 +33,7 @@ interface Endpoint {
   readonly method: string;
   readonly path: (ids: Ids) => string;
   readonly body?: (ids: Ids) => object;
-  /** Lists hold what one may see, which for the colleague is more than for a stranger to the tenant. */
+  /** A list shows what its reader may see: a colleague sees more than a user of another tenant. */
   readonly tenantWide?: boolean;
 }
 
@@ -81,7 +81,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   'the rules of a tool': get(({ toolName }) => `/tool-rules?user=ada&tool=${toolName}`, { tenantWide: true }),
 };
 
-/** Starting something under an id that somebody else has: asked last, since it makes what it asks for. */
+/** Starts something under an id that somebody else uses. It runs last, since it creates what it asks for. */
 const SAME_ID: Readonly<Record<string, Endpoint>> = {
   'the same id in a link': get(({ otherRunId }) => `/orchestrate/stream?run_id=${otherRunId}&task=calculate%201%2B1`),
   'a run with the same id': post(
@@ -102,7 +102,7 @@ const SAME_ID: Readonly<Record<string, Endpoint>> = {
   ),
 };
 
-/** Without what differs by itself: the id that was asked for, times, numbers of traces. */
+/** Removes what differs between any two answers: the id of the request, times, trace ids. */
 function comparable(text: string, ids: Ids): string {
   return Object.values(ids)
     .reduce((rest, id) => rest.replaceAll(id, 'ID'), text)
@@ -130,7 +130,7 @@ async function compare(attack: Attack, who: string, what: string, endpoint: Endp
   const [real, ghost] = [await ask(attack.world), await ask(GHOSTS)];
   const said = [real, ghost].map(({ status, body }) => `${status} ${comparable(body, attack.world)}`);
   const [ofReal, ofGhost] = [said[0]!, comparable(said[1]!, GHOSTS)];
-  // What was started tells its own story; that it was started is the same.
+  // The answer tells about the attacker's own run; only that it was accepted may be the same.
   const same = Object.hasOwn(SAME_ID, what) ? real.status === ghost.status : ofReal === ofGhost;
   if (same) return;
   attack.findings.add({
@@ -141,7 +141,7 @@ async function compare(attack: Attack, who: string, what: string, endpoint: Endp
   });
 }
 
-/** The other way round: what the victim has is still there, and still as it was. */
+/** Checks that the victim's data is still there and unchanged. */
 async function untouched(attack: Attack): Promise<void> {
   const { world } = attack;
   const ada = devHeaders({ tenant: 'acme', user: 'ada' });
@@ -164,7 +164,7 @@ async function untouched(attack: Attack): Promise<void> {
   await check('the tool is still there', `/tools/${world.toolName}`, (body) => body.includes(world.toolName));
 }
 
-/** Reading is all that an auditor of the same tenant may do. */
+/** An auditor of the same tenant may read and do nothing else. */
 const AUDITOR_MAY_NOT = [
   'a cancel',
   'an approval',

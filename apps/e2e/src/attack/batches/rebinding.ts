@@ -1,8 +1,8 @@
 import { type Batch, devHeaders, type HttpCase, tryAll } from '../kit/index.ts';
 
 /*
- * Development believes whoever says who they are. A page whose name is made to point at this machine must not be one
- * of them, whatever it asks.
+ * In development the gateway believes the user id that a request names. A web page whose host name resolves to this
+ * machine (DNS rebinding) must get no answer, whatever it sends.
  */
 
 const HOSTS = [

@@ -1,7 +1,7 @@
 import { type Attack, type Batch, type HttpCase, tryAll } from '../kit/index.ts';
 import { AUDIENCE, honestClaims, ISSUER, type Issuer, type Signer, signers, token } from '../stack/index.ts';
 
-/* Forged, twisted and expired tokens at the gateway that believes tokens of one issuer. */
+/* Forged, altered and expired tokens at the gateway that trusts one issuer. */
 
 const name = 'tokens';
 const REFUSED = [401];
@@ -103,7 +103,7 @@ function forgeries({ keys, host }: Issuer): Forged[] {
   ];
 }
 
-/** What a valid token of a plain user must not be able to say: it stays a plain user of its tenant. */
+/** Claims in a valid token of a plain user that must not give it more rights or another tenant. */
 function escalations(issuer: Issuer): HttpCase[] {
   const signer = signers.rs256(issuer.keys.rsa);
   const header = { alg: 'RS256', kid: 'rsa' };
@@ -129,7 +129,7 @@ function escalations(issuer: Issuer): HttpCase[] {
     method: 'GET',
     path: '/tool-definitions',
     headers: [['Authorization', authorization], ...more],
-    // A claim that cannot be one is no identity at all.
+    // A token with an impossible claim identifies nobody.
     wants: [401, 403],
   });
   return [
@@ -138,7 +138,7 @@ function escalations(issuer: Issuer): HttpCase[] {
   ];
 }
 
-/** Bearer headers that hold no token, or hold it where it does not count. */
+/** Authorization headers without a token, or with a token where the gateway must not read it. */
 function misplaced(issuer: Issuer): HttpCase[] {
   const valid = token({ alg: 'RS256', kid: 'rsa' }, honestClaims(), signers.rs256(issuer.keys.rsa));
   const [head, body, signature] = valid.split('.') as [string, string, string];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, type Batch, devHeaders, type HttpCase, tryHttp } from '../kit/index.ts';
 
-/* An MCP server behind us that floods, crashes, keeps silent, forges and looks for secrets. */
+/* An MCP upstream that floods, crashes, never answers, forges messages and looks for secrets. */
 
 const name = 'upstream';
 const TOOLS = [
@@ -17,7 +17,7 @@ const TOOLS = [
   'wrong_shape',
   'poisoned',
 ] as const;
-/** Where it died, it is started again within this time. */
+/** mcp-tool restarts an upstream that died within this time. */
 const BACK_WITHIN_MS = 10_000;
 
 const call = (tool: string): HttpCase => ({
@@ -29,7 +29,7 @@ const call = (tool: string): HttpCase => ({
   wants: [200, 429, 503, 504],
 });
 
-/** The last answer of a tool that is not back. */
+/** The last answer of a tool that did not recover in time. */
 async function missing(attack: Attack): Promise<string | undefined> {
   const until = Date.now() + BACK_WITHIN_MS;
   for (;;) {
@@ -45,7 +45,7 @@ export const upstream: Batch = {
   about: 'a hostile MCP server over stdio: floods, crashes, silence, forged answers, a look for secrets',
   run: async (attack) => {
     for (const tool of TOOLS) {
-      // Two at once: one that floods must not take the answer of the other.
+      // Two calls at once: the flood of one must not replace the answer of the other.
       await Promise.all([tryHttp(attack, name, call(tool)), tryHttp(attack, name, call('poisoned'))]);
       const last = await missing(attack);
       if (last === undefined) continue;

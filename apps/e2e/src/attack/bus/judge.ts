@@ -1,7 +1,10 @@
 import { type Attack, type Finding, problemsOf } from '../kit/index.ts';
 import type { BusAnswer } from './login.ts';
 
-/** What any answer on the bus is judged by: there is one, it is no defect, and nothing is in it that must not be. */
+/**
+ * Judges an answer on the bus: it has to exist, must not be an internal error, and must not contain a secret or data of
+ * another tenant.
+ */
 export function judgeBusAnswer(
   { stack, findings }: Attack,
   about: Omit<Finding, 'what'>,

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection } from 'nats';
 import type { AttackedStack } from '../stack/index.ts';
 
-/* One login at nats-server in the hands of an attacker. */
+/* A connection to nats-server with one login, used by an attacker. */
 
 export interface Attempt {
   readonly verb: 'publish' | 'subscribe';
@@ -10,7 +10,7 @@ export interface Attempt {
   readonly queue?: string;
 }
 
-/** What came of a request; undefined: nothing, within the time. */
+/** The answer to a request; undefined: none came in time. */
 export interface BusAnswer {
   readonly code: string | undefined;
   readonly text: string;
@@ -29,7 +29,7 @@ export class BusLogin {
     void this.#watch();
   }
 
-  /** `nobody`: without credentials. Undefined where the server does not let it in. */
+  /** `nobody`: a connection without credentials. Undefined where the server refuses the connection. */
   static async open({ natsUrl, logins }: AttackedStack, login: string): Promise<BusLogin | undefined> {
     const [user, pass] = logins.get(login)?.split(':') ?? [];
     try {
@@ -47,7 +47,10 @@ export class BusLogin {
     }
   }
 
-  /** Those attempts that the server let pass. Nothing of them is delivered: the reply is one that it refuses afterwards. */
+  /**
+   * The attempts that the server did not refuse. None is delivered: their reply subject is one that the server refuses
+   * afterwards.
+   */
   async permitted(attempts: readonly Attempt[]): Promise<Attempt[]> {
     this.#denied.clear();
     for (const { verb, subject, queue } of attempts) {
@@ -61,13 +64,13 @@ export class BusLogin {
     return attempts.filter(({ verb, subject }) => !this.#denied.has(`${verb} ${subject}`));
   }
 
-  /** The server has seen everything that was sent, and its answers were read. */
+  /** Resolves when the server has processed everything that was sent and its errors have been read. */
   async settled(): Promise<void> {
     await this.connection.flush();
     await turn();
   }
 
-  /** Asks, and takes the first message that is no progress frame. */
+  /** Sends a question and returns the first message that is not a progress frame. */
   request(
     subject: string,
     body: Uint8Array,

@@ -2,8 +2,8 @@ import { APPS, REQUESTS } from '@switchyard/contracts';
 import type { Attempt } from './login.ts';
 
 /*
- * Who may say and hear what on the bus, written down a second time: from the promises, and not from the code that
- * makes the permissions. A permission that is opened there is found here.
+ * Who may publish and subscribe to what on the bus, written a second time from the documented promises and not from the
+ * code that generates the permissions. A permission that is too wide is found by the difference.
  */
 
 /** Without credentials. */
@@ -12,7 +12,7 @@ const STREAMS = ['RUNS', 'SYSTEM', 'COMMANDS', 'KV_leases', 'KV_requests'] as co
 
 interface Rule {
   readonly subject: string;
-  /** Everybody else is refused. */
+  /** The server has to refuse every other login. */
   readonly may: readonly string[];
 }
 
@@ -36,7 +36,7 @@ const PUBLISHING: readonly Rule[] = [
     { subject: `$JS.API.STREAM.MSG.GET.${stream}`, may: stream.startsWith('KV_') ? ['xmpp-bridge'] : [] },
     { subject: `$JS.API.DIRECT.GET.${stream}`, may: [] },
     { subject: `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.attack`, may: [] },
-    // Without a name in the subject nobody can say whose it is.
+    // Without a name in its subject, a message does not show its sender.
     { subject: `$JS.API.CONSUMER.CREATE.${stream}`, may: [] },
     { subject: `$JS.API.CONSUMER.DELETE.${stream}.attack`, may: [] },
   ]),
@@ -67,11 +67,11 @@ const PUBLISHING: readonly Rule[] = [
     subject: `ctl.${app}.abort`,
     may: REQUESTS.filter(({ answeredBy }) => answeredBy === app).flatMap(({ askedBy }) => askedBy),
   })),
-  // An answer goes to whoever may ask: nobody else puts anything into a private inbox.
+  // An answer goes only to a login that may ask; no other login publishes into a private inbox.
   ...[...APPS, 'operator', 'watcher'].map((login) => ({
     subject: `_INBOX.${login}.attack.attack`,
     may: [
-      // A server that watches whether its caller still listens asks under its own inbox.
+      // A service that watches whether its caller still listens asks under its own inbox.
       login,
       ...REQUESTS.filter(({ askedBy }) => (askedBy as readonly string[]).includes(login)).map((r) => r.answeredBy),
     ],
@@ -83,7 +83,7 @@ const WILDCARDS: readonly string[] = (
   '_INBOX.> _INBOX.* _INBOX.*.> _INBOX.*.* _INBOX.*.*.* _INBOX.*.*.*.*'
 ).split(' ');
 
-/** Patterns that reach what nobody, or somebody else, is told. */
+/** Wildcards that match subjects of which this login must hear nothing. */
 function hearing(login: string): Attempt[] {
   const others = [...APPS, 'operator', 'watcher'].filter((other) => other !== login);
   const patterns = [
@@ -105,7 +105,7 @@ function hearing(login: string): Attempt[] {
   ];
 }
 
-/** Everything that this login must be refused. */
+/** Every publication and subscription that the server has to refuse for this login. */
 export function forbiddenTo(login: string): Attempt[] {
   return [
     ...PUBLISHING.filter(({ may }) => !may.includes(login)).map(({ subject }): Attempt => ({

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { type BusKey, parseBusKeys, type RequestContract } from '@switchyard/contracts';
 
 /*
- * Signs requests on the bus as the services do, and in every way in which they do not: written a second time, from what
- * goes over the wire, so that a mistake of the one is not that of the other.
+ * Signs requests on the bus as the services do, and in wrong ways. It is written a second time from the documented
+ * format, so that a mistake in the product's code is not repeated here.
  */
 
 export interface Question {

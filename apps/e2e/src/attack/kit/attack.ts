@@ -5,24 +5,24 @@ import type { Interface } from './operations.ts';
 import type { AttackedStack, GatewayMode } from '../stack/index.ts';
 import type { World } from './world.ts';
 
-/** What every batch works with. */
+/** What every batch gets: the stack, its clients and where findings go. */
 export interface Attack {
   readonly stack: AttackedStack;
   readonly world: World;
   readonly interface: Interface;
   readonly findings: Findings;
   readonly seed: string;
-  /** How many made-up cases for each route and subject. */
+  /** How many generated cases for each route and subject. */
   readonly depth: number;
-  /** When made-up cases must have ended, ms since 1970. */
+  /** When generated cases must have ended, ms since 1970. */
   readonly until: number;
 }
 
 export interface Batch {
   readonly name: string;
-  /** What it tries, in a line. */
+  /** What the batch tries, in one line. */
   readonly about: string;
-  /** Made up from the seed: asked again with others while there is time. */
+  /** True for a batch of generated cases: it runs again with other seeds while there is time. */
   readonly random?: boolean;
   run(attack: Attack): Promise<void>;
 }
@@ -30,14 +30,14 @@ export interface Batch {
 export interface HttpCase extends Sent {
   readonly name: string;
   readonly gateway?: GatewayMode;
-  /** The statuses that may come of it; absent: any that is no finding by itself. 0: no answer. */
+  /** The statuses that the case allows; absent: any status that is no finding by itself. 0: no answer. */
   readonly wants?: readonly number[];
   readonly reader?: 'victim' | 'other';
 }
 
 const AT_ONCE = 6;
 
-/** Every answer is judged, whatever the case wants beside that. */
+/** Every answer is judged, whatever the case expects beside that. */
 export async function tryHttp(attack: Attack, batch: string, each: HttpCase): Promise<Answered> {
   const { stack, findings } = attack;
   findings.tried(batch);
@@ -58,7 +58,7 @@ export async function tryHttp(attack: Attack, batch: string, each: HttpCase): Pr
   return answer;
 }
 
-/** All cases, a few at once. */
+/** Runs all cases, a few at once. */
 export async function tryAll(attack: Attack, batch: string, cases: readonly HttpCase[]): Promise<void> {
   await eachOf(cases, (one) => tryHttp(attack, batch, one));
 }

@@ -1,4 +1,4 @@
-/** Something that does not hold, with all that it takes to send it again. */
+/** A broken promise, with everything that is needed to send its request again. */
 export interface Finding {
   readonly batch: string;
   readonly case: string;
@@ -6,15 +6,15 @@ export interface Finding {
   readonly what: string;
   /** What was sent, whole up to 20,000 characters. */
   readonly sent?: string;
-  /** How the case is asked again where it was made up. */
+  /** How to ask a generated case again: seed and path. */
   readonly replay?: string;
 }
 
 const MAX_KEPT = 500;
-/** A whole request of the fuzzer, so that it can be sent again by hand. */
+/** The whole generated request, so that a person can send it again. */
 const MAX_SENT_CHARS = 20_000;
 
-/** Everything that was found, and how much was tried. */
+/** All findings, and how many cases were tried. */
 export class Findings {
   readonly list: Finding[] = [];
   readonly #tried = new Map<string, number>();

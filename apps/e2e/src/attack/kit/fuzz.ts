@@ -3,8 +3,9 @@ import type { Attack } from './attack.ts';
 import type { Finding } from './findings.ts';
 
 /*
- * Asks a property with a seed that follows from the attack's and from what is asked, so that one route can be asked
- * again without the others. What fails is made smaller for a moment, and told once with the seed and the values.
+ * Checks a property with a seed that follows from the seed of the attack and the name of the case, so that one route
+ * can be checked again without the others. A failing case is shrunk for a short time and reported once, with its seed
+ * and values.
  */
 
 const SHRINK_LIMIT_MS = 5_000;
@@ -16,7 +17,7 @@ function seedOf(text: string): number {
   return (value >>> 1) & 0x7fffffff;
 }
 
-/** `holds` answers the problems of one case; none: it is well. Nothing is asked once the attack's time is over. */
+/** `holds` returns the problems of one case, none if it is well. No case starts after the end of the attack's time. */
 export async function fuzz<T>(
   attack: Attack,
   { batch, about }: { batch: string; about: string },

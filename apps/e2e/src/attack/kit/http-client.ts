@@ -1,12 +1,12 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 
-/* A client that sends what no honest one would, and never waits long. */
+/* An HTTP client that sends malformed requests, and waits for each answer for a limited time. */
 
 export interface Sent {
   readonly method: string;
   readonly path: string;
-  /** As they go out: names may repeat, and nothing is added but what HTTP needs. */
+  /** Sent as they stand: names may repeat, and the client adds only what HTTP requires. */
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array;
 }
@@ -19,7 +19,7 @@ export interface Answered {
 }
 
 const LIMIT_MS = 20_000;
-/** A stream is read for so long after its first byte. */
+/** How long a stream is read after its first byte. */
 const STREAM_READ_MS = 400;
 const MAX_BODY_BYTES = 1024 * 1024;
 const NOTHING: Answered = { status: 0, headers: '', body: '' };
@@ -44,7 +44,7 @@ export function send(base: string, { method, path, headers = [], body }: Sent): 
     let limit: NodeJS.Timeout | undefined;
     try {
       const request = httpRequest(
-        // A connection of its own: one that is used again may be closed by the other side at this very moment.
+        // Each request gets its own connection: the server may close a kept one at the moment of the next request.
         { hostname, port, method, path, agent: false, setHost: false, headers: [...own, ...headers].flat() as never },
         (response) => {
           const { statusCode: status = 0, rawHeaders } = response;
@@ -68,13 +68,13 @@ export function send(base: string, { method, path, headers = [], body }: Sent): 
       request.on('error', () => settle(NOTHING));
       request.end(body);
     } catch {
-      // Node itself sends no such header or path; as raw bytes it is sent by sendRaw.
+      // Node's client refuses to send such a header or path; sendRaw sends it as raw bytes.
       settle({ ...NOTHING, status: -1 });
     }
   });
 }
 
-/** Sends bytes as they are and reads everything until the other side closes or says nothing for a while. */
+/** Sends raw bytes and reads until the server closes the connection or sends nothing for a while. */
 export function sendRaw(base: string, bytes: string | Uint8Array, quietMs = 400): Promise<Answered> {
   const { hostname, port } = new URL(base);
   return new Promise((resolve) => {
@@ -106,7 +106,7 @@ export function sendRaw(base: string, bytes: string | Uint8Array, quietMs = 400)
   });
 }
 
-/** How often an answer begins in what came over one connection. */
+/** Counts the responses that came over one connection. */
 export function answersIn({ headers, body }: Answered): number {
   return `${headers}\n${body}`.match(/HTTP\/1\.1 \d{3}/g)?.length ?? 0;
 }

@@ -1,4 +1,4 @@
-/* What every batch attacks with, and judges by. */
+/* What every batch uses to send requests and to judge the answers. */
 
 export { type Attack, type Batch, eachOf, type HttpCase, tryAll, tryHttp } from './attack.ts';
 export { type Finding, Findings, findingText } from './findings.ts';

@@ -1,6 +1,6 @@
 import type { Canaries } from '../stack/index.ts';
 
-/* What no answer may be or hold, whoever asked what. Pure. */
+/* What no answer may be or contain, whoever asked. Pure. */
 
 export interface Judged {
   readonly status: number;
@@ -11,7 +11,7 @@ export interface Judged {
   readonly reader: 'victim' | 'other' | 'log';
 }
 
-/** Frames of a stack, and places in the code or on the disk. */
+/** Frames of a stack trace, and paths of source code or of the disk. */
 const INTERNALS: readonly RegExp[] = [
   /\n\s+at (?:async )?[\w.<>[\] ]+ \(?(?:file:|node:|\/)/,
   /\\n\s+at (?:async )?[\w.<>[\] ]+ \(?(?:file:|node:|\/)/,
@@ -21,7 +21,7 @@ const INTERNALS: readonly RegExp[] = [
   /PrismaClient\w*Error/,
 ];
 
-/** Every reason why this answer is a finding; none where it is well. */
+/** The reasons why this answer is a finding; empty if it is well. */
 export function problemsOf({ status, text, documented = [], reader }: Judged, canaries: Canaries): string[] {
   const problems: string[] = [];
   if (status === 500) problems.push('500: an error that nobody foresaw');

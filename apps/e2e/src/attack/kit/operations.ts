@@ -1,6 +1,6 @@
 import type { Schema } from '@switchyard/testing/property';
 
-/* The HTTP interface as its own document tells it: a new route is attacked because it stands there. */
+/* The routes as the OpenAPI document names them, so that a new route is attacked without a change here. */
 
 export interface Parameter {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   readonly body: Schema | undefined;
   readonly statuses: readonly number[];
-  /** Whether a caller must say who it is. */
+  /** True if a caller needs an identity. */
   readonly guarded: boolean;
 }
 
@@ -59,7 +59,7 @@ function interfaceOf(document: Document): Interface {
   );
   const patterns = operations.map((operation) => ({
     operation,
-    // What stands there literally is meant before what fits a parameter.
+    // A literal path goes before a path with parameters.
     rank: operation.path.split('{').length,
     pattern: new RegExp(`^${operation.path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
   }));

@@ -1,9 +1,9 @@
 import type { Person } from './world.ts';
 
-/** Who attacks over HTTP: everything in a tenant, and nothing in another. */
+/** The attackers over HTTP: each may do everything in its own tenant, and nothing in another. */
 export const MALLORY: Person = { tenant: 'evil', user: 'mallory', role: 'admin' };
 
-/** Who has no business with what `ada` of `acme` has, each by another kinship. */
+/** Principals that must not see what `ada` of `acme` owns, each related to her in another way. */
 export const INTRUDERS: Readonly<Record<string, Person>> = {
   'another user of the tenant': { tenant: 'acme', user: 'bob', role: 'user' },
   'an admin of another tenant': MALLORY,

@@ -2,7 +2,7 @@ import { until } from '@switchyard/testing';
 import { send } from './http-client.ts';
 import type { AttackedStack } from '../stack/index.ts';
 
-/* Somebody whose things others must not see: what the victim has, and how anybody says who they are in development. */
+/* The victim, whose data nobody else may see, and the headers with which a user gives its identity in development. */
 
 export interface Person {
   readonly tenant: string;
@@ -13,10 +13,10 @@ export interface Person {
 export const VICTIM: Person = { tenant: 'acme', user: 'ada' };
 const VICTIM_ADMIN: Person = { tenant: 'acme', user: 'root', role: 'admin' };
 
-/** The ids of what the victim has. */
+/** The ids of the victim's resources. */
 export interface World {
   readonly runId: string;
-  /** Of another run that has ended. */
+  /** Ids of another run of the victim, which has ended. */
   readonly otherRunId: string;
   readonly waitingRunId: string;
   readonly approvalId: string;

@@ -4,10 +4,10 @@ import { ADMIN, guarded, natsAuthorization, type Passwords, startNats, watcherLo
 
 const GENERATED = fileURLToPath(new URL('../../../../../infra/nats/permissions.conf', import.meta.url));
 
-/** Sees and does everything; no service has it. The suite looks with it at what became of an attempt. */
+/** A login that may see and do everything; no service has it. The attack uses it to see what an attempt caused. */
 export const EYE = ADMIN;
 
-/** A person who may watch one tenant, which is not the victim's. */
+/** A watcher of one tenant, which is not the victim's. */
 const WATCHERS = { 'watcher-of-evil': ['evil'] };
 
 export interface BusServerOptions {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /*
- * An MCP server over stdio that means harm: it floods, crashes, keeps silent, and looks for secrets. It speaks just so
- * much of the protocol that its tools are listed and called.
+ * A hostile MCP server over stdio: it floods, crashes, never answers and looks for secrets. It speaks only as much of
+ * the protocol as is needed for its tools to be listed and called.
  */
 
 interface Message {

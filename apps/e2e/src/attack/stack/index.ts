@@ -1,4 +1,4 @@
-/* A stack that is attacked, with the traps that tell what got through. */
+/* The stack under attack, and the traps that show what got through. */
 
 export { EYE } from './bus-server.ts';
 export type { Canaries } from './canaries.ts';

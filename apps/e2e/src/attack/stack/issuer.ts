@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 
-/* An issuer of tokens, and everything that a forger of tokens needs. */
+/* An issuer of tokens, and what a forger needs. */
 
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'switchyard-attack';
@@ -10,7 +10,7 @@ export const AUDIENCE = 'switchyard-attack';
 export interface Issuer {
   readonly jwksUrl: string;
   readonly host: string;
-  /** How often somebody asked for keys where tokens pointed (jku, x5u). */
+  /** How often somebody fetched keys from an address in a token (jku, x5u). */
   lured(): number;
   readonly keys: Keys;
   stop(): Promise<void>;
@@ -19,10 +19,10 @@ export interface Issuer {
 interface Keys {
   readonly rsa: KeyObject;
   readonly ec: KeyObject;
-  /** The public key of `rsa`, as everybody may read it. */
+  /** The public key of `rsa`. */
   readonly rsaPublicPem: string;
   readonly rsaPublicJwk: Readonly<Record<string, unknown>>;
-  /** A key that the issuer does not have. */
+  /** A key that the issuer does not publish. */
   readonly stranger: KeyObject;
   readonly strangerJwk: Readonly<Record<string, unknown>>;
 }
@@ -91,13 +91,13 @@ export const signers = {
   },
 };
 
-/** A compact token of any header and claims, also of such as no library would make. */
+/** A compact token with any header and claims, also those that no library would produce. */
 export function token(header: unknown, claims: unknown, signer: Signer): string {
   const input = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(claims))}`;
   return `${input}.${base64url(signer(input))}`;
 }
 
-/** A token that holds. */
+/** A valid token. */
 export function honestToken({ keys }: Issuer): string {
   return token({ alg: 'RS256', kid: 'rsa' }, honestClaims(), signers.rs256(keys.rsa));
 }

@@ -1,9 +1,9 @@
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a front does to requests and answers on their way. */
+/** How a reverse proxy changes requests and answers. */
 export interface Change {
-  /** Headers that are put in the place of what came; undefined: none. */
+  /** Headers that replace those of the client; undefined: none. */
   readonly headers?: (method: string, path: string) => Readonly<Record<string, string>> | undefined;
   readonly answer?: (status: number, body: string) => string;
 }

@@ -4,7 +4,7 @@ import type { AppName } from '@switchyard/contracts';
 import type { Canaries } from './canaries.ts';
 import { AUDIENCE, ISSUER, type Issuer } from './issuer.ts';
 
-/* Which services there are, and what each is told: no more than its own. */
+/* The services of the stack and their settings: each gets only its own. */
 
 export type GatewayMode = 'dev' | 'jwt' | 'edge';
 type AttackedApp = Exclude<AppName, 'computer-use'>;
@@ -25,7 +25,7 @@ interface Given {
 export interface Plan {
   readonly services: readonly ServicePlan[];
   readonly edgeSecret: string;
-  /** YAML of the MCP servers behind us: one, and it is hostile. */
+  /** The YAML of the upstreams: one, which is hostile. */
   readonly upstreams: string;
 }
 
@@ -44,10 +44,10 @@ export function planOf({ canaries, issuer, modelUrl, upstreamsFile }: Given): Pl
       IDENTITY_MODE: mode,
       RATE_LIMIT_PER_MINUTE: '1000000',
       MAX_STREAMS_PER_USER: '256',
-      // Every forgery is to be judged by itself, not for being the hundredth.
+      // The rate limit is high, so that each forged request is judged by itself.
       FAILED_LOGINS_PER_MINUTE: '0',
-      // A run may rightly be queued behind one that waits for a person. Its POST must end by this limit, with a 504,
-      // before the attacker's client gives up after 20 s.
+      // A run may rightly wait behind one that asks a person. This limit ends its POST with a 504 before the attacker's
+      // client gives up after 20 s.
       ORCHESTRATE_TIMEOUT_MS: '10000',
       ...env,
     },

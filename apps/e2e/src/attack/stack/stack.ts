@@ -16,9 +16,9 @@ import { type GatewayMode, planOf } from './services.ts';
 import { startTrap, type Trap } from './trap.ts';
 
 /*
- * What is attacked: the services as a deployment runs them, each a process of its own with its own login at
- * nats-server and PostgreSQL, and three gateways on the same bus, one for each identity mode. Everything is private,
- * on loopback, and gone after stop(); where this process dies, a watcher ends the others.
+ * The stack under attack: the services as a deployment runs them, each in its own process with its own login at nats-
+ * server and PostgreSQL, and three gateways on the same bus, one for each identity mode. Everything listens on loopback
+ * and ends with stop(); if this process dies, a watcher ends the others.
  */
 
 export interface AttackedStack {
@@ -46,7 +46,7 @@ export interface StackOptions {
 
 const ROOT = fileURLToPath(new URL('../../../../../', import.meta.url));
 const PRELOAD = new URL('../../../dist/attack/stack/collect-on-signal.js', import.meta.url).href;
-/** Who asks as an operator. */
+/** The principal of an operator. */
 const PERSON = 'ada';
 
 export async function startAttackedStack({ editPermissions }: StackOptions = {}): Promise<AttackedStack> {
@@ -89,11 +89,11 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
       const port = String(await freePort());
       const all = {
         PATH: process.env['PATH'],
-        // The watcher knows by it whose process this is.
+        // The watcher finds the processes of this stack by it.
         ATTACK_DIR: dir,
         NODE_OPTIONS: `--import=${PRELOAD} --max-semi-space-size=16`,
         ...serviceAccess(app, { nats: nats.access, postgres, redis }, keys.of(app)),
-        // What the gateway shows to operators is attacked as well.
+        // The attack also covers what the gateway shows to operators.
         ...(app === 'gateway' ? { GATEWAY_PORT: port, OPS_ON_GATEWAY_PORT: 'true' } : { OPS_PORT: port }),
         LOG_LEVEL: 'info',
         DEPLOYMENT_SECRET: canaries.secret(`environment of ${name}`),
@@ -125,7 +125,7 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
   }
 }
 
-/** The passwords and keys of the stack are canaries: nobody answers with one, nobody logs one. */
+/** The passwords and keys of the stack are canaries: no answer and no log may contain one. */
 function plantSecrets(canaries: Canaries, dir: string, busKeys: ReadonlyMap<string, string>): void {
   const made = JSON.parse(readFileSync(join(dir, 'logins', 'passwords.json'), 'utf8')) as Record<string, string>;
   for (const [name, password] of Object.entries(made)) canaries.secret(`password ${name}`, password);

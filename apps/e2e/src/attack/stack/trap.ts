@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A private address that nobody has business with: every connection to it is a request that should not have left. */
+/** A listener on a private address. Every connection to it is a request that egress rules should have refused. */
 export interface Trap {
   readonly port: number;
   /** Connections since the start. */
@@ -19,7 +19,7 @@ export async function startTrap(): Promise<Trap> {
     socket.on('close', () => open.delete(socket));
     socket.end('HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nprivate');
   });
-  // Also by IPv6 and by every other name of this machine.
+  // The trap listens on IPv4 and IPv6, under each name of this machine.
   await new Promise<void>((resolve) => server.listen(0, '::', resolve));
   return {
     port: (server.address() as AddressInfo).port,
