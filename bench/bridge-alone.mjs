@@ -1,12 +1,12 @@
-// A bridge without the message bus on its way: HTTP exchanges go in and come out in this process, everything between
-// them and the socket is what the service runs. Its seat and its records are those of a bus in memory;
-// the facts that it tells are dropped, since to publish them is work of the bus.
+// A bridge without the message bus: HTTP exchanges go in and come out in this process, and everything between them and
+// the socket is the code of the service. Its lease and its records are kept by a bus in memory; it drops its facts,
+// since publishing them is work of the bus.
 import { createMemoryBus } from '@switchyard/bus';
 import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { Bridge } from '../apps/xmpp-bridge/dist/bridge.js';
 import { Config } from '../apps/xmpp-bridge/dist/config.js';
 
-/** Resolves when it is logged in and, where it is asked by others, serves. */
+/** Resolves when the bridge is logged in and, if others send it requests, serves. */
 export async function openBridge({ user, password, port, ca }, env, askGateway) {
   const config = parseConfig(Config, {
     NATS_URL: 'nats://unused.invalid',

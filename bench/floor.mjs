@@ -1,6 +1,6 @@
-// The floor: what one question costs with nothing of ours in the way. An HTTP server (bare Fastify) asks a worker over
-// NATS and streams the answer back; both are processes of their own, and so is nats-server, as the services are.
-// This file is all three parts: started by runs.mjs, as `front` and as `worker`.
+// The floor: what one question costs without the product. An HTTP server (bare Fastify) asks a worker over NATS and
+// streams the answer back; both are processes of their own, and so is nats-server, as the services are. This file is
+// all three parts: started by runs.mjs, as `front` and as `worker`.
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';

@@ -66,11 +66,11 @@ async function strike(name, signal) {
   });
   const times = (await Promise.all(waits)).filter((ms) => ms !== undefined);
   stack.launchOrchestrator(name);
-  await new Promise((resolve) => setTimeout(resolve, 3_000)); // it takes its share of new runs again
+  await new Promise((resolve) => setTimeout(resolve, 3_000)); // the restarted replica takes its share of new runs again
   return times;
 }
 
-/** What a run is in when it is cancelled; the moment within it differs from run to run. */
+/** The state of a run when it is cancelled; the moment within it differs from run to run. */
 const SCRIPT = [
   { when: { taskIncludes: 'model work' }, respond: { text: 'never heard', stallMs: 30_000 } },
   { when: { taskIncludes: 'asked work' }, respond: { toolCalls: [{ name: 'delete_note', arguments: { name: 'x' } }] } },

@@ -26,7 +26,7 @@ const TASK = 'What is the weather in London, and what is 17% of 2340?';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const home = mkdtempSync(join(tmpdir(), 'switchyard-disaster-'));
-chmodSync(home, 0o711); // Else the account of PostgreSQL, where root calls, could not reach its data.
+chmodSync(home, 0o711); // Run by root, PostgreSQL has an account of its own, which has to reach its data.
 const clone = join(home, 'clone');
 const wal = join(home, 'another-disk');
 for (const folder of [clone, wal]) mkdirSync(folder, { mode: 0o711 });
@@ -36,7 +36,7 @@ const port = await freePort();
 const gateway = `http://127.0.0.1:${port}`;
 const MAIN = `const { main } = await import(${JSON.stringify(join(ROOT, 'apps/cli/dist/main.js'))}); process.exitCode = await main(process.argv.slice(1), ${JSON.stringify(clone)});`;
 
-/** Calls the command for that clone, as a person would. */
+/** Runs the command for that clone, as a person does. */
 async function call(...args) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, GATEWAY_PORT: String(port), WAL_ARCHIVE_DIR: wal };
   env.RATE_LIMIT_PER_MINUTE = '1000000';
@@ -54,7 +54,7 @@ async function call(...args) {
 
 const headers = { 'content-type': 'application/json', 'x-user-id': 'bench' };
 
-/** Starts a run; its id once it is accepted, undefined where it was not. */
+/** Starts a run; returns its id once it is accepted, else undefined. */
 async function accept() {
   try {
     const signal = AbortSignal.timeout(10_000);
@@ -66,7 +66,7 @@ async function accept() {
     });
     return answer.ok ? (await answer.json()).run_id : undefined;
   } catch {
-    return undefined; // The machine died before the answer.
+    return undefined; // The machine failed before the answer.
   }
 }
 

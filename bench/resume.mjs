@@ -43,7 +43,7 @@ async function longRun(url, runId) {
   await store.close();
 }
 
-/** Reading the same events straight from the journal, the ground that the resume stands on. */
+/** Reads the same events straight from the journal: the lower limit of the resume. */
 async function rawRead(url, runId, after) {
   const store = openStore({ url, app: 'orchestrator', maxConnections: 1 });
   await store.journal.read(runId, after, 500);
@@ -105,7 +105,7 @@ async function manyStreams(stack) {
       onFrame: ({ data, at }) => {
         if (data.seq !== last + 1) wrong += 1;
         last = data.seq;
-        // What was there before every stream was open is history, not delivery.
+        // Events from before all streams were open are history, not delivery.
         if (Date.parse(data.time) > all) delays.push(at - Date.parse(data.time));
       },
     });

@@ -96,7 +96,7 @@ const stack = await startStack({ profile: values.profile ? SERVICES : [] });
 const floor = await startFloor();
 try {
   const idle = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
-  await measure(stack, 16, 6); // warm up: the compilers have seen every path
+  await measure(stack, 16, 6); // warm up, so that the measurement meets optimised code
   const rows = [];
   await stack.toggleProfiles();
   await floor.measure(16, 3);

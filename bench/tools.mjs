@@ -35,7 +35,7 @@ const { values } = parseArgs({
 const ROUNDS = Math.min(50, Math.max(1, Number(values.rounds) || 7));
 const SLICE_SECONDS = 0.7;
 const AT_ONCE = [1, 8, 32];
-/** So many calls of each case come before what is measured: what serves for days has been compiled long ago. */
+/** So many calls of each case run before the measurement, since a service that runs for days has optimised code. */
 const WARM_CALLS = 3_000;
 const WARM_SECONDS = 20;
 const MANY = 1_000;
@@ -141,7 +141,7 @@ async function measureLists({ bus, servers, mcp, front, principal, cpuOf }) {
   const say = (what, ms, more = '') => console.log(`  ${what.padEnd(52)} ${ms.toFixed(1).padStart(6)} ms${more}`);
   const all = () => everyTool(bus, principal);
   console.log(`listing ${(await all()).length} tools, p50`);
-  // The service alone: what comes is not read.
+  // The cost of the service alone: the client does not parse the answer.
   const nats = await connect(stockClient(servers.nats.url));
   const { trust } = servers.busOf('gateway');
   let bytes = 0;

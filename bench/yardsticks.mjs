@@ -1,4 +1,4 @@
-// What the ground under the system gives on this machine, measured in the same run as the system itself.
+// What NATS and PostgreSQL do on this machine, measured in the same run as the product.
 import { stockClient } from '@switchyard/local-servers';
 import { connect } from 'nats';
 import { openStore } from '@switchyard/store';

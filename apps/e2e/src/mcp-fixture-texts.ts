@@ -6,7 +6,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 
-/* What the fixture says and hears: contents, questions to its client and their answers, states that it signs. */
+/* The contents of the fixture, its questions to the client with their answers, and the states that it signs. */
 
 export type Json = Record<string, unknown>;
 export type Run = (args: Json, context: ServerContext) => Promise<Json> | Json;
@@ -30,13 +30,13 @@ export function needs(inputRequests: Json, requestState?: string): Json {
   return { resultType: 'input_required', inputRequests, ...(requestState ? { requestState } : {}) };
 }
 
-/** An answer to `key`, where it is a whole one. */
+/** The answer to `key`, if it is complete. */
 export function answer(context: ServerContext, key: string): Json | undefined {
   const given = context.mcpReq.inputResponses?.[key];
   return typeof given === 'object' && given !== null ? (given as Json) : undefined;
 }
 
-/** The accepted value of a form, where it is a whole one. */
+/** The accepted value of a form, if it is complete. */
 export function accepted(context: ServerContext, key: string, field: string): unknown {
   const { action, content } = answer(context, key) ?? {};
   return action === 'accept' ? ((content ?? {}) as Json)[field] : undefined;
@@ -51,7 +51,7 @@ export function textOf(response: Json | undefined): string | undefined {
 const sign = (state: string) => createHmac('sha256', SECRET).update(state).digest('base64url');
 export const sealed = (state: string) => `${state}.${sign(state)}`;
 
-/** The state of this round; a wrong one is refused. */
+/** The signed state of this round; a forged or old one is refused. */
 export function stateOf({ mcpReq }: ServerContext): string | undefined {
   const given = mcpReq.requestState<string>();
   if (given === undefined) return undefined;

@@ -15,13 +15,13 @@ import { JSON_SCHEMA_2020_12, TOOLS } from './mcp-fixture-tools.ts';
 import type { Json } from './mcp-fixture-texts.ts';
 
 /*
- * An MCP server with everything that the conformance suite asks for by name: it stands behind our own /mcp, so that the
- * suite tests what passes through. What each tool and prompt does is what the descriptions of the scenarios say.
+ * An MCP server with everything that the conformance suite asks for by name. It is an upstream of the product, so that
+ * the suite tests what passes through /mcp. Each tool and prompt does what the description of its scenario says.
  */
 
 export interface McpFixture {
   readonly url: string;
-  /** The headers of every request that came. */
+  /** The headers of all requests that it received. */
   readonly seen: Record<string, unknown>[];
   stop(): Promise<void>;
 }

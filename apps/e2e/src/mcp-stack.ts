@@ -7,15 +7,15 @@ import { Config as ToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { createLogger, parseConfig, type ParsedConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
 
-/** What is needed to use tools over MCP and nothing else: gateway and mcp-tool on real NATS and PostgreSQL. */
+/** The services that use tools over MCP, and no others: gateway and mcp-tool on real NATS and PostgreSQL. */
 export interface McpStack {
-  /** Where /mcp is. */
+  /** The URL of /mcp. */
   readonly url: string;
   readonly servers: Servers<'nats' | 'postgres'>;
   stop(): Promise<void>;
 }
 
-/** `upstreams`: the YAML under the names of MCP servers behind it. */
+/** `upstreams`: the YAML below the names of its MCP upstreams. */
 export async function startMcpStack(upstreams: Record<string, object>, allowHosts: string[]): Promise<McpStack> {
   const servers = await startServers(['nats', 'postgres']);
   const directory = await mkdtemp(join(tmpdir(), 'switchyard-mcp-'));

@@ -33,11 +33,11 @@ export interface ProcessesOptions {
   readonly replicas?: Readonly<Partial<Record<ProcessApp, number>>>;
   /** Folders of the servers' data where they are not to be in the stack's own. */
   readonly dirs?: Readonly<Partial<Record<'nats' | 'postgres', string>>>;
-  /** Default false: the servers are safe against everything but a power cut. */
+  /** Default false: the servers survive everything but a power cut. */
   readonly durable?: boolean;
 }
 
-/** How a process ended that was asked to. */
+/** How a process ended after SIGTERM. */
 export interface Ended {
   readonly code: number | null;
   readonly ms: number;
@@ -48,7 +48,7 @@ const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 15_000;
 const START_TRIES = 10;
 
-/** One replica; start() may come again after it ended. */
+/** One replica; start() may be called again after it ended. */
 export class Replica {
   #child: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
@@ -109,7 +109,7 @@ export class Replica {
   async stop(): Promise<Ended> {
     const began = Date.now();
     if (this.#child === undefined || this.#child.exitCode !== null) return { code: null, ms: 0 };
-    this.#child.kill('SIGCONT'); // one that a test left stopped
+    this.#child.kill('SIGCONT'); // a process that a test suspended
     this.#child.kill('SIGTERM');
     const backstop = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_LIMIT_MS);
     const code = await this.#ended;
@@ -132,18 +132,18 @@ export interface Processes {
   readonly replicas: Readonly<Record<ProcessApp, readonly Replica[]>>;
   readonly gateways: readonly string[];
   readonly model: DevModel;
-  /** The owner's and the administrator's: for what a test observes. */
+  /** The URLs of the owner and the administrator, for what a test observes. */
   readonly databaseUrl: string;
   readonly natsUrl: string;
   readonly dir: string;
-  /** Keys of the effects that the tools of tools-main.ts had, in their order. */
+  /** Idempotency keys of the effects of the tools in tools-main.ts, in their order. */
   effects(): string[];
   readonly nats: Server;
   readonly postgres: Server;
   stop(): Promise<void>;
 }
 
-/** A server that a test takes away and brings back, on the same port and data. */
+/** A server that a test stops and starts again, on the same port and data. */
 export interface Server {
   readonly dir: string;
   readonly pid: number;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { headersOf, parseSse } from './client.ts';
 
 /*
- * A client as a careful user writes one: it starts a run under an idempotency key, follows it by cursor, and goes to
- * another gateway when one goes away. Whatever it is told that cannot be got over by trying again is a complaint.
+ * A careful client: it starts a run under an idempotency key, follows it by cursor, and goes to the other gateway when
+ * one fails. It records a complaint for each answer after which trying again cannot help.
  */
 
 export interface RawEvent {
@@ -24,7 +24,7 @@ export interface Watched {
 
 export const TERMINAL = 'orchestrator.task.completed';
 const PAUSE_MS = 150;
-/** What a client may hear while a part of the system is away: try again. */
+/** What a client may receive while a part of the system is down: it tries again. */
 const AGAIN = new Set([429, 502, 503, 504]);
 
 export class ResumingClient {
@@ -95,7 +95,7 @@ export class ResumingClient {
         text = text.slice(end + 2);
       }
     } catch (error) {
-      // A link that broke is got over; a stream that is not the journal is not.
+      // A broken link is retried; a stream that differs from the journal is an error.
       if (error instanceof Error && error.message.startsWith(runId)) throw error;
     }
   }

@@ -30,10 +30,10 @@ export interface SystemOptions {
 
 export interface System {
   readonly gateway: string;
-  /** Its servers; their own URLs are the administrator's, for what a test observes. */
+  /** The servers of this stack; their URLs are the administrator's, for what a test observes. */
   readonly servers: Servers<'nats' | 'postgres' | 'redis'>;
   readonly model: DevModel;
-  /** Where each service shows its metrics; of the orchestrator the first one's. */
+  /** The URL of each service's metrics; for the orchestrator that of the first replica. */
   readonly metrics: Readonly<Record<string, string>>;
   readonly logTree: string;
   /** Effects of the tool `slow_write`, by idempotency key. */
@@ -90,7 +90,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const overrides = { log, handleSignals: false };
     const effects: string[] = [];
     const orchestrators: Stoppable[] = [];
-    // First: whatever the others call at mapped hosts goes by it.
+    // Started first: the other services reach mapped hosts through it.
     const ops = new Map<string, Pick<Service, 'opsPort'>>();
     ops.set('xmpp-bridge', await started(createXmppBridge(configured(BridgeConfig, env('xmpp-bridge')), overrides)));
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {

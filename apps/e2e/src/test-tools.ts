@@ -2,8 +2,8 @@ import { defineTool, ToolError } from '@switchyard/mcp-tool';
 import { z } from 'zod';
 
 /**
- * Tools for tests, beside the built-in ones: some that take their time, one that does not listen when it is told to
- * stop, one that always fails. `onEffect` gets the idempotency key of each call that came to its end.
+ * Tools for tests, beside the built-in ones: slow ones, one that ignores its abort signal, one that always fails.
+ * `onEffect` gets the idempotency key of each call that completes.
  */
 export function testTools(onEffect: (key: string) => void) {
   const slow = (name: string, kind: 'read' | 'write', idempotency: 'safe' | 'key' | 'none', listens = true) =>

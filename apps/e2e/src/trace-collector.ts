@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ABOUT, ERROR_TYPE, RESOURCE, type SpanName, type SpanRule, SPANS } from '@switchyard/platform';
 
-/** A collector of traces as tests need one: it takes OTLP over HTTP, in JSON, and keeps every span. */
+/** A trace collector for tests: it takes OTLP over HTTP, in JSON, and keeps every span. */
 
 export interface TracedSpan {
   readonly service: string;
@@ -10,7 +10,7 @@ export interface TracedSpan {
   readonly kind: SpanRule['kind'];
   readonly traceId: string;
   readonly spanId: string;
-  /** Undefined: it begins its trace. */
+  /** Undefined for the first span of a trace. */
   readonly parentSpanId: string | undefined;
   readonly failed: boolean;
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -23,10 +23,10 @@ export interface TracedSpan {
 }
 
 export interface TraceCollector {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** The value of OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   readonly spans: readonly TracedSpan[];
-  /** Everything that came, as it came. */
+  /** All requests, unchanged. */
   readonly raw: readonly string[];
   stop(): Promise<void>;
 }
@@ -50,7 +50,7 @@ interface OtlpSpan {
   readonly links?: readonly { readonly traceId: string; readonly spanId: string; readonly attributes: Pairs }[];
 }
 
-/** By their numbers in the protocol; 0 says nothing. */
+/** Kinds of spans by their numbers in the protocol; 0 is unspecified. */
 const KINDS = ['internal', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
 const FAILED = 2;
 
@@ -107,7 +107,7 @@ function valueOf({ arrayValue, ...value }: Value): unknown {
   return arrayValue ? (arrayValue.values ?? []).map(valueOf) : Object.values(value)[0];
 }
 
-/** The kinds of the table that a span may be of, by its kind and its name. */
+/** The rows of the span table that a span may belong to, by its kind and name. */
 export function kindsOf({ name, kind }: TracedSpan): SpanName[] {
   const rules = Object.entries(SPANS) as [SpanName, SpanRule][];
   return rules.filter(([, rule]) => rule.kind === kind && rule.name.test(name)).map(([which]) => which);
@@ -122,7 +122,7 @@ const OF_RESOURCE = [
   'telemetry.sdk.version',
 ];
 
-/** Where a span is not what the table of spans promises; empty where it is. */
+/** How a span differs from the span table; empty if it does not. */
 export function findingsOf(span: TracedSpan): string[] {
   const at = `${span.service}: ${span.kind} "${span.name}"`;
   const [which, ...more] = kindsOf(span);

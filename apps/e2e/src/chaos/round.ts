@@ -91,7 +91,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
   const bus = await connectBus({ url: stack.backends.nats.url, trust: 'open', app: 'observer', log });
   const nemesis = new Nemesis({ stack, bus, openRuns: () => tables.openRuns() });
   const over = new AbortController();
-  setMaxListeners(0, over.signal); // every client of the round listens
+  setMaxListeners(0, over.signal); // all clients of the round add their listener
   let keep = true;
   try {
     await setScript(stack.modelUrl, scriptOf(workload.shapes));
@@ -187,7 +187,7 @@ async function untilReady(gateways: readonly string[]): Promise<void> {
     throw new Error('the gateways did not get ready');
 }
 
-/** False where it did not come true in time. What throws is not true yet. */
+/** False if it did not become true in time. A condition that throws is not true yet. */
 async function untilTrue(condition: () => Promise<boolean>, limitMs: number): Promise<boolean> {
   for (const until = Date.now() + limitMs; ;) {
     if (await condition().catch(() => false)) return true;

@@ -4,7 +4,7 @@ import { EFFECT_CHECKS } from './effect-checks.ts';
 import type { Evidence } from './evidence-rows.ts';
 import { RUN_CHECKS } from './run-checks.ts';
 
-/* Judges a round by what is left of it. Pure; every invariant is a function of its own, named as in the report. */
+/* Judges a round by the records that it left. Pure; each invariant is a function, named as in the report. */
 
 const CHECKS = { ...RUN_CHECKS, ...EFFECT_CHECKS, ...DELEGATION_CHECKS, ...CLIENT_CHECKS };
 
@@ -17,7 +17,7 @@ export interface Violation {
   readonly what: string;
 }
 
-/** Everything that is wrong, by invariant in their order. */
+/** All violations, in the order of the invariants. */
 export function violations(evidence: Evidence): Violation[] {
   return INVARIANTS.flatMap((invariant) =>
     CHECKS[invariant](evidence).map(([runId, what]) => ({ invariant, runId, what })),

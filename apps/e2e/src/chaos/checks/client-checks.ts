@@ -1,7 +1,7 @@
 import { type Check, DECIDED, type Found, grouped, ofType, shownId, TERMINAL } from './evidence-rows.ts';
 import type { SeenFrame, Transcript } from '../load/index.ts';
 
-/** What was shown, answered and audited is what happened. */
+/** Streams, answers and audit records have to agree with the journal. */
 export const CLIENT_CHECKS = {
   client_stream_mismatch: ({ transcripts, whole }) =>
     transcripts.flatMap((transcript): Found => {
@@ -47,7 +47,7 @@ export const CLIENT_CHECKS = {
     const otherwise = taken.flatMap(({ runId, approvalId, decision }): Found => {
       const [row] = decided.get(`${runId} ${approvalId}`) ?? [];
       const stands = row?.data['decision'] ?? null;
-      // A run may have been stopped, or given up, between the answer and its next step.
+      // Between an answer and the next step the run may have been cancelled or given up.
       if (stands === decision || (row === undefined && ends.get(runId)?.['status'] !== 'success')) return [];
       return [[runId, `${decision} to ${approvalId} was taken, and ${String(stands)} was decided`]];
     });
@@ -58,8 +58,8 @@ export const CLIENT_CHECKS = {
 } satisfies Record<string, Check>;
 
 /**
- * How a transcript differs from the whole stream; null: not at all. Text is told piece by piece in AG-UI, and a client
- * that comes back is told where it stands: there, what carries a cursor counts.
+ * How a transcript differs from the whole stream; null: not at all. AG-UI sends text in pieces, and a client that
+ * reconnects first gets the present state: for AG-UI only the frames with a cursor are compared.
  */
 function differs({ dialect, frames }: Transcript, whole: readonly SeenFrame[]): string | null {
   const counts = (frame: SeenFrame) => frame.id !== null || dialect !== 'ag-ui';

@@ -2,10 +2,13 @@ import { delegationsOf, keyOfStep } from './delegations.ts';
 import { type Check, type FaultWindow, type Found, givenUp, grouped, mayHaveHidden } from './evidence-rows.ts';
 import { mayBeRepeated } from '../load/index.ts';
 
-/** As the orchestrator has it: a step that nobody answers in time so often is not dispatched again. */
+/** The orchestrator's limit: a step that got no answer after so many dispatches is not dispatched again. */
 const STEP_ATTEMPTS = 3;
 
-/** A delegated step reached its agent once, what it says of it is so, and it is in doubt for a reason only. */
+/**
+ * A delegated step reached its agent once, its recorded outcome is that of the agent, and it is in doubt only for a
+ * reason.
+ */
 export const DELEGATION_CHECKS = {
   delivered_twice: ({ messages }) =>
     [...grouped(messages, ({ what, key }) => `${what} ${key}`)]
@@ -25,7 +28,7 @@ export const DELEGATION_CHECKS = {
     return delegationsOf(evidence.events).flatMap(({ runId, stepId, to, task, sinceTs, attempts, outcome }): Found => {
       if (outcome?.status !== 'in_doubt' || abandoned.has(runId)) return [];
       if (outcome.error === '') return [[runId, `${stepId} is in doubt, and does not say why`]];
-      if (attempts >= STEP_ATTEMPTS) return []; // on a machine that is too slow for it, without any fault
+      if (attempts >= STEP_ATTEMPTS) return []; // a machine under load can be too slow without any fault
       if (to === 'tool agent' && mayBeRepeated(task))
         return [[runId, `${stepId} calls only what may be repeated and is in doubt all the same`]];
       const others = OTHERS[to];
@@ -37,7 +40,7 @@ export const DELEGATION_CHECKS = {
   },
 } satisfies Record<string, Check>;
 
-/** Services that have no part in it. */
+/** Services that take no part in a delegation. */
 const OTHERS = { agent: ['mcp-tool'], 'tool agent': ['a2a', 'agent'] } as const;
 
 function runOf(key: string): string | null {

@@ -5,7 +5,7 @@ import { grouped, type JournalRow } from './evidence-rows.ts';
 export interface Delegation {
   readonly runId: string;
   readonly stepId: string;
-  /** `agent`: the one over A2A. `tool agent`: ours, in mcp-tool. */
+  /** `agent`: the one over A2A. `tool agent`: the one in mcp-tool. */
   readonly to: 'agent' | 'tool agent';
   readonly task: string;
   /** When it was announced for the first time. */
@@ -42,7 +42,7 @@ export function delegationsOf(events: readonly JournalRow[]): Delegation[] {
   });
 }
 
-/** The key of a step: what its calls and its message are known by. */
+/** The key of a step: its calls and its message carry it. */
 export function keyOfStep({ runId, stepId }: { readonly runId: string; readonly stepId: string }): string {
   return `${runId}:${stepId}`;
 }

@@ -2,10 +2,13 @@ import { delegationsOf } from './delegations.ts';
 import { type Check, DECIDED, type Found, givenUp, grouped, mayHaveHidden, ofType, TERMINAL } from './evidence-rows.ts';
 import type { Effect } from '../stack/index.ts';
 
-/** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
+/** Open states of the ledger. An intent alone had no effect, so nobody has to resolve it. */
 const LEDGER_OPEN = 'dispatched';
 
-/** Every call had its effect as often as it may, with leave, and its outcome is known or rightly in doubt. */
+/**
+ * Every call had its effect as often as its tool allows, with approval where one is needed; its outcome is known or
+ * rightly in doubt.
+ */
 export const EFFECT_CHECKS = {
   effects_twice: ({ effects }) => {
     const once = effects.filter(({ idempotency }) => idempotency === 'none');
@@ -15,7 +18,7 @@ export const EFFECT_CHECKS = {
       ...[...grouped(once, call)]
         .filter(([, all]) => all.length > 1)
         .map(([, all]) => [all[0]!.runId, `${all[0]!.tool} at ${all[0]!.stepId} had ${all.length} effects`] as const),
-      // A keyed tool may be called again, with the one key.
+      // A keyed tool may get the same call again, under the same key.
       ...[...grouped(keyed, call)]
         .filter(([, all]) => new Set(all.map(({ key }) => key)).size > 1 || all[0]!.key === '')
         .map(
@@ -45,7 +48,7 @@ export const EFFECT_CHECKS = {
     );
     const ends = new Map(ofType(evidence, TERMINAL).map(({ runId, data }) => [runId, data['status']]));
     const open = ofType(evidence, 'orchestrator.step.dispatching')
-      // A cancelled run ends with whatever is open; an unfinished one is lost or stuck, not this.
+      // A cancelled run may end with open steps. A run that did not end is another violation, lost or stuck.
       .filter(({ runId }) => ends.has(runId) && ends.get(runId) !== 'cancelled')
       .filter(({ runId, stepId }) => !outcomes.has(`${runId} ${stepId}`))
       .map(({ runId, stepId }) => [runId, `${stepId} was dispatched and has no outcome`] as const);

@@ -2,7 +2,7 @@ import { publicRunId } from '@switchyard/contracts';
 import type { SeenFrame, Transcript } from '../load/index.ts';
 import type { AgentMessage, Effect } from '../stack/index.ts';
 
-/* What is left of a round, and the ways to look at it. */
+/* The records that a round leaves, and ways to look them up. */
 
 export interface JournalRow {
   readonly runId: string;
@@ -31,7 +31,7 @@ export interface LedgerRow {
   readonly state: string;
 }
 
-/** When something was wrong, and where. */
+/** When something failed, and where. */
 export interface FaultWindow {
   readonly ts: number;
   readonly untilTs: number;
@@ -44,22 +44,22 @@ export interface Evidence {
   readonly runs: readonly RunRow[];
   readonly events: readonly JournalRow[];
   readonly effects: readonly Effect[];
-  /** What the agent heard of. */
+  /** The messages that the agent received. */
   readonly messages: readonly AgentMessage[];
   readonly ledger: readonly LedgerRow[];
   /** `<runId>:<seq>` of every event in the audit log. */
   readonly audited: ReadonlySet<string>;
   readonly faults: readonly FaultWindow[];
-  /** What an uninterrupted client sees, by transcript. */
+  /** The frames that an uninterrupted client gets, by transcript. */
   readonly whole: ReadonlyMap<number, readonly SeenFrame[]>;
-  /** Processes that ended although nobody ended them. */
+  /** Processes that ended without an order of the round. */
   readonly defectDeaths: readonly string[];
 }
 
 export const TERMINAL = 'orchestrator.task.completed';
 export const DECIDED = 'orchestrator.approval.decided';
 
-/** One check: what is wrong, and with which run. */
+/** One check: what is wrong, and in which run. */
 export type Check = (evidence: Evidence) => Found;
 export type Found = readonly (readonly [runId: string | null, what: string])[];
 
@@ -67,16 +67,16 @@ export function ofType({ events }: Evidence, type: string): JournalRow[] {
   return events.filter((row) => row.type === type);
 }
 
-/** Runs that were given up: nobody is left to repeat what they had under way. */
+/** Runs that were given up: no owner repeats their open steps. */
 export function givenUp(evidence: Evidence): ReadonlySet<string> {
   const poisoned = ofType(evidence, TERMINAL).filter(({ data }) => data['error_code'] === 'poisoned');
   return new Set(poisoned.map(({ runId }) => runId));
 }
 
-/** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
+/** Processes and the database share one clock. A fault shows its effect a little later than it strikes. */
 const DOUBT_SLACK_MS = 1_000;
 
-/** Whether something was wrong meanwhile after which nobody can know what became of a step. */
+/** True if a fault struck meanwhile that leaves the outcome of a step unknown. */
 export function mayHaveHidden(
   faults: readonly FaultWindow[],
   sinceTs: number,
@@ -109,10 +109,10 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
   return groups;
 }
 
-/** Of all clients of a round: they name no other. */
+/** The transcripts of all clients of a round name this tenant. */
 const CHAOS_TENANT = 'default';
 
-/** The id that clients know a run by; the journal keeps one that a client chose with a tag of its tenant. */
+/** The public id of the run; the journal prefixes an id that a client chose with a tag of its tenant. */
 export function shownId(runId: string): string {
   return publicRunId(CHAOS_TENANT, runId);
 }

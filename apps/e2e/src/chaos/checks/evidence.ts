@@ -5,7 +5,7 @@ import { readWhole, type SeenFrame, type Transcript } from '../load/index.ts';
 import type { Stack } from '../stack/stack.ts';
 import { type AgentMessage, type Effect, readTruth } from '../stack/index.ts';
 
-/** Reads the tables of a round as they are, past every service. */
+/** Reads the tables of a round directly, without a service. */
 export class Tables {
   readonly #pool: pg.Pool;
 

@@ -1,4 +1,4 @@
-/* Whether the promises were kept: the evidence of a round, and its judges. */
+/* The evidence of a round, and the checks that judge it. */
 
 export { INVARIANTS, type Violation, violations } from './checker.ts';
 export { delegationsOf } from './delegations.ts';

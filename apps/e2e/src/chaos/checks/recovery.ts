@@ -44,7 +44,7 @@ export function recoveryOf(events: readonly JournalRow[], faults: readonly Fault
     for (const { ts } of faults) {
       if (ts < start || ts >= end) continue;
       const next = rows.findIndex((row) => row.ts >= ts);
-      // A run that waits for a person stands still for his sake.
+      // A run that waits for a person does not count as standing still.
       if (next >= 0 && rows[next - 1]?.type !== ASKED) progress.push(rows[next]!.ts - ts);
     }
   }

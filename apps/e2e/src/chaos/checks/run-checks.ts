@@ -1,6 +1,6 @@
 import { type Check, type Found, grouped, journals, ofType, shownId, TERMINAL } from './evidence-rows.ts';
 
-/** Every run that was accepted is there once, and comes to one end in a journal without a hole. */
+/** Every accepted run exists once and ends once, in a journal without a gap. */
 export const RUN_CHECKS = {
   lost_runs: ({ transcripts, events }) => {
     const ended = new Set(events.filter(({ type }) => type === TERMINAL).map(({ runId }) => shownId(runId)));

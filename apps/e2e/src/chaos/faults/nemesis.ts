@@ -20,12 +20,12 @@ export interface Struck {
 }
 
 const LOOK_EVERY_MS = 50;
-/** A spoiled reply is noticed at the deadline of its step at the latest. */
+/** A spoiled reply is noticed at the latest at the deadline of its step. */
 const REPLY_LIMIT_MS = 10_000;
 
 export interface NemesisParts {
   readonly stack: Stack;
-  /** On a connection of its own, past the links. */
+  /** The nemesis has a connection of its own, which no faulty link carries. */
   readonly bus: Pick<Bus, 'wakeUp'>;
   /** Runs that are under way. */
   readonly openRuns: () => Promise<{ tenantId: string; runId: string }[]>;
@@ -45,7 +45,7 @@ export class Nemesis {
     this.#passings = new PassingReader(parts.stack.files.points);
   }
 
-  /** Sets everything going; the time of the plan starts now. */
+  /** Starts all faults; the time of the plan begins now. */
   begin(plan: readonly PlannedFault[]): void {
     for (const fault of plan) this.#later(fault.atMs, () => this.#strike(fault));
     this.#watch = setInterval(() => this.#lookAtPoints(), LOOK_EVERY_MS);
@@ -67,7 +67,7 @@ export class Nemesis {
     await Promise.all([...services.values()].map((service) => service.up));
   }
 
-  /** Everything that was passed so far. */
+  /** All points that were passed so far. */
   passings(): readonly Passing[] {
     this.#passings.fresh();
     return this.#passings.all;

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headersOf } from '../../client.ts';
 
-/** What says "try again", with or without a pause. */
+/** Answers that tell a client to try again, with or without a pause. */
 const RETRY = new Set([408, 429, 502, 503, 504]);
 const ATTEMPT_LIMIT_MS = 20_000;
 export const AGAIN_MS = 250;
 
-/** The calls of one user at the two gateways of a round; none of them outlives it. */
+/** The calls of one user at the two gateways of a round; all of them end with the round. */
 export class Calls {
   readonly #attempts = new Set<AbortController>();
-  /** Answers that no client could go on from. */
+  /** Answers after which a client cannot go on. */
   readonly refusals: string[] = [];
 
   readonly #user: string;
@@ -46,7 +46,7 @@ export class Calls {
   ): Promise<Response> {
     const limit = new AbortController();
     this.#attempts.add(limit);
-    // Only the headers are waited for so long; a stream may take its time.
+    // The limit counts until the headers arrive; a stream may take longer.
     const timer = setTimeout(() => limit.abort(), ATTEMPT_LIMIT_MS);
     const headers = headersOf({ user: this.#user, headers: init.headers ?? {} });
     return fetch(`${this.#gateways[gateway === 0 ? 0 : 1]}${path}`, { ...init, headers, signal: limit.signal }).finally(
@@ -58,7 +58,7 @@ export class Calls {
     return RETRY.has(status);
   }
 
-  /** True where it may be tried again; else the refusal is noted. */
+  /** True if the client may try again; else the refusal is recorded. */
   async refused(answer: Response, what: string): Promise<boolean> {
     const text = (await answer.text()).slice(0, 300);
     if (this.isAgain(answer)) return true;

@@ -100,7 +100,7 @@ export class ChaosClient implements WatchedRun {
         if (runId === undefined) await this.#start();
         else await this.#resume(runId);
       } catch {
-        // The gateway went away, or the link did: that is what rounds are for.
+        // A gateway or a link broke, which a round does on purpose.
       }
       if (this.#complete || this.#over.aborted) return;
       this.#dropUnfinished();
@@ -128,7 +128,7 @@ export class ChaosClient implements WatchedRun {
     await this.#calls.refused(answer, 'resume');
   }
 
-  /** The same request once more, while the first is under way. */
+  /** Sends the same request once more while the first one is under way. */
   async #startAgain(n: number): Promise<void> {
     await this.#calls.pause(n * 5);
     try {
@@ -136,7 +136,7 @@ export class ChaosClient implements WatchedRun {
       this.#accepted(answer);
       await answer.body?.cancel();
     } catch {
-      // One that got no answer says nothing.
+      // A request without an answer proves nothing.
     }
   }
 

@@ -1,21 +1,21 @@
 import { headersOf } from '../../client.ts';
 import type { ClientDialect } from './workload.ts';
 
-/** One event of a stream, to the byte. */
+/** One event of a stream, byte for byte. */
 export interface SeenFrame {
   readonly event: string;
   readonly id: string | null;
   readonly data: string;
 }
 
-/** True for the one frame after which nothing comes. */
+/** True for the last frame of a stream. */
 export function isTerminal(dialect: ClientDialect, { event, data }: SeenFrame): boolean {
   if (dialect === 'raw') return event === 'orchestrator.task.completed';
   if (dialect === 'orchestrate') return event === 'response.completed';
   return /^\{"type":"RUN_(FINISHED|ERROR)"/.test(data);
 }
 
-/** A whole stream, read by somebody who was never away. */
+/** The whole stream, read without an interruption. */
 export async function readWhole(
   gateway: string,
   dialect: ClientDialect,
@@ -30,7 +30,7 @@ export async function readWhole(
   return (await answer.text()).split('\n\n').flatMap((text) => parseFrame(text) ?? []);
 }
 
-/** One event of a stream; undefined for what only says that the stream lives. */
+/** One event of a stream; undefined for a comment that only keeps the stream alive. */
 export function parseFrame(text: string): SeenFrame | undefined {
   const lines = text.split('\n').filter((line) => !line.startsWith(':'));
   const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);

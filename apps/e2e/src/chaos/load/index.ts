@@ -1,4 +1,4 @@
-/* The load of a round: what its clients ask, and what they hear. */
+/* The load of a round: the requests of its clients, and what the clients received. */
 
 export { ChaosClient } from './client.ts';
 export { readWhole, type SeenFrame } from './frames.ts';

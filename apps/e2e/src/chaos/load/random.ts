@@ -1,4 +1,4 @@
-/** Everything that a round leaves to chance comes from here: the same seed gives the same plan. */
+/** All random choices of a round come from here: the same seed gives the same plan. */
 export interface Random {
   /** From 0 to below 1. */
   next(): number;
@@ -6,7 +6,7 @@ export interface Random {
   int(min: number, max: number): number;
   chance(probability: number): boolean;
   pick<T>(from: readonly T[]): T;
-  /** By weight; weights need not add up to anything. */
+  /** By weight; the weights need no fixed sum. */
   weighted<T>(from: readonly (readonly [T, number])[]): T;
   shuffled<T>(from: readonly T[]): T[];
   /** An independent sequence, so that one part of a plan may change without changing the others. */

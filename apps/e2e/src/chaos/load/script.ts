@@ -4,19 +4,19 @@ import type { PlannedStep, Shape } from './workload.ts';
 
 const REPEATABLE = 'may be repeated';
 
-/** Whether the words of an errand say that all its calls may be made again. */
+/** True if the task tells that all its calls may be repeated. */
 export function mayBeRepeated(task: string): boolean {
   return task.endsWith(REPEATABLE);
 }
 
-/** The id that the product gives the mock agent, by its name. */
+/** The id under which the product lists the mock agent. */
 const AGENT = 'mock_agent';
 
 interface Asked {
   /** As a function call of the model, and as a step of a plan that it submits. */
   readonly call: { readonly name: string; readonly arguments: object };
   readonly step: object;
-  /** What the model answers to those that it gave the step to. */
+  /** The answers of the model to the agents that got the step. */
   readonly rules: readonly object[];
 }
 

@@ -2,7 +2,7 @@ import { AGAIN_MS, type Calls } from './calls.ts';
 import type { GivenAnswer } from './transcript.ts';
 import type { PlannedAnswer } from './workload.ts';
 
-/** The run that is asked about, as its client knows it at the moment. */
+/** The run of the question, as its client knows it at the moment. */
 export interface WatchedRun {
   readonly runId: string | undefined;
   readonly ended: boolean;
@@ -12,7 +12,7 @@ export interface WatchedRun {
 
 /** Answers every question of a run, as one person or as two that contradict each other. */
 export class SimulatedUser {
-  /** What was said, and the status of the answer. */
+  /** The decision that was sent, and the status of the answer. */
   readonly answers: GivenAnswer[] = [];
 
   readonly #run: WatchedRun;
@@ -64,7 +64,7 @@ export class SimulatedUser {
         if (!this.#calls.isAgain(answer))
           return void this.answers.push({ approvalId, decision, status: answer.status });
       } catch {
-        // said again: whether it was heard is not known
+        // sent again: the user does not know whether the first one arrived
       }
       await this.#calls.pause(AGAIN_MS);
     }

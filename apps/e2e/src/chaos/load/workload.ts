@@ -41,7 +41,7 @@ export interface Shape {
 export interface PlannedAnswer {
   readonly afterMs: number;
   readonly decision: 'approve' | 'deny';
-  /** Somebody else says the opposite, at the other gateway, at the same time: one of them is refused. */
+  /** A second person decides the opposite, at the other gateway, at the same time: the product refuses one of them. */
   readonly contradicted: boolean;
 }
 
@@ -57,11 +57,11 @@ export interface PlannedRun {
   readonly duplicates: number;
   /** Another body under the same key, afterwards: must be refused. */
   readonly conflict: boolean;
-  /** The client goes away after so many frames, each time, and comes back. Empty: it stays. */
+  /** The client disconnects after so many frames, each time, and reconnects. Empty: it stays connected. */
   readonly vanishes: readonly { readonly afterFrames: number; readonly forMs: number }[];
   /** It reads slowly: a pause between two chunks. */
   readonly slowMs: number;
-  /** Somebody asks to stop the run, at the other gateway. */
+  /** Somebody cancels the run, at the other gateway. */
   readonly cancelAfterMs: number | null;
   readonly answer: PlannedAnswer | null;
 }
@@ -86,7 +86,7 @@ export function planWorkload(random: Random, { runs, everyMs }: { runs: number; 
         n,
         atMs,
         shape: shape.name,
-        // A stream of AG-UI ends with the question: what comes after it is a run of the client's own.
+        // An AG-UI stream ends with the question; the client goes on with a run of its own.
         dialect: random.pick(shape.asks ? CLIENT_DIALECTS.filter((dialect) => dialect !== 'ag-ui') : CLIENT_DIALECTS),
         user: `user-${random.int(1, USERS)}`,
         gateway: random.chance(0.5) ? 0 : 1,
@@ -145,7 +145,7 @@ const TOOLS = [
   ['chaos_deaf', 10],
   ['chaos_asked', 8],
 ] as const;
-/** The agent for tools calls nothing that a person must approve. */
+/** The tool agent calls no tool that needs an approval. */
 const ERRAND_TOOLS = [
   ['chaos_read', 30],
   ['chaos_keyed', 40],
@@ -160,7 +160,7 @@ function msOf(random: Random): number {
   ]);
 }
 
-/** The task of a run: names its shape, which the scripted model goes by. */
+/** The task of a run names its shape, by which the scripted model answers. */
 export function taskOf(run: PlannedRun): string {
   return `${run.shape}: chaos run ${run.n}`;
 }

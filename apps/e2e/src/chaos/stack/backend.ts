@@ -43,7 +43,7 @@ export class Backend {
     return backend;
   }
 
-  /** The administrator's: for what the round observes. */
+  /** The administrator's URL, for what the round observes. */
   get url(): string {
     return this.#server?.url ?? '';
   }
@@ -57,7 +57,7 @@ export class Backend {
     return this.#server?.pid;
   }
 
-  /** Ends it, keeps it down for a while, starts it again; one such round after the other. */
+  /** Stops the server, keeps it down for a while and starts it again; concurrent orders run one after the other. */
   restart(how: 'kill' | 'stop', downMs: number, wipe = false): Promise<void> {
     this.#busy = this.#busy.then(async () => {
       const server = this.#server;
@@ -85,7 +85,7 @@ export class Backend {
     const until = Date.now() + START_LIMIT_MS;
     for (;;) {
       try {
-        // Durable: the round kills the server, and what it has acknowledged must be there afterwards.
+        // Durable: the round kills the server, and all that it acknowledged has to be there afterwards.
         this.#server = await START[this.name]({
           dir: this.#dir,
           port: this.port,

@@ -3,7 +3,10 @@ import { performStep, type RequestContract } from '@switchyard/contracts';
 import type { AgentTurns, Append, Effects, Journal } from '@switchyard/store';
 import type { FaultPoints } from './points.ts';
 
-/* The product's ports with fault points before and after everything that matters. Behaviour is untouched. */
+/*
+ * The product's ports with a fault point before and after each important call. Without a fault the behaviour is
+ * unchanged.
+ */
 
 /** The step requests, by subject: their answers may come late, never, or from two deliveries at once. */
 const STEP_SUBJECTS = new Set<string>(Object.values(performStep).map(({ subject }) => subject));
@@ -43,7 +46,7 @@ export function decoratedTurns(turns: AgentTurns, points: FaultPoints): AgentTur
 
 type Call = (...args: never[]) => Promise<unknown>;
 
-/** Appends are different places in the life of a run. */
+/** Appends at different times in the life of a run are different points. */
 function appendName({ facts }: Append): string {
   const types = new Set(facts.map(({ type }) => type));
   if (types.has('orchestrator.task.completed')) return 'append-end';
@@ -106,7 +109,7 @@ export function overlaid<T extends object>(target: T, methods: Partial<T>): T {
   });
 }
 
-/** Until the signal aborts, or so long. */
+/** Waits for `ms`, or until the signal aborts. */
 function aborted(signal: AbortSignal, ms?: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -14,7 +14,7 @@ import { overlaid } from './decorated.ts';
  */
 export const MUTANTS = ['nofence', 'noledger', 'lost', 'torn', 'disorder'] as const;
 
-/** A journal whose refusals are overruled: what is refused is written all the same. `url`: a superuser's. */
+/** A journal without its fence: a refused append is written all the same. `url`: a superuser's. */
 export function unfencedJournal(journal: Journal, url: string): Journal {
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined);
@@ -23,7 +23,7 @@ export function unfencedJournal(journal: Journal, url: string): Journal {
       const answer = await journal.append(input);
       return answer.kind === 'appended' ? answer : forced(pool, input);
     },
-    // Nobody is told that a run is not his any more.
+    // The owner of a run never learns that it lost the run.
     renew: async (leases, leaseMs) => {
       const mine = await journal.renew(leases, leaseMs);
       return new Map(leases.map(({ runId }) => [runId, mine.get(runId) ?? 0]));
@@ -65,7 +65,7 @@ export function batchMutant(journal: Journal, mutant: string): Journal | undefin
   });
 }
 
-/** A ledger that remembers nothing. */
+/** A ledger that remembers no call. */
 export function forgetfulLedger(effects: Effects): Effects {
   return overlaid<Effects>(effects, {
     begin: ({ effectId }) => Promise.resolve({ kind: 'mine', again: false, effectId, attempt: 1 }),

@@ -10,13 +10,16 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
 export type PointAction = 'kill' | 'stop';
 
-/** What the nemesis sends to a service, over the channel of its process. */
+/** The orders of the nemesis to a service, over the IPC channel of its process. */
 export type Order =
   | { readonly do: 'arm'; readonly point: string; readonly nth: number; readonly action: PointAction }
   | { readonly do: 'disarm' }
   | { readonly do: 'replies'; readonly how: ReplyFault; readonly count: number; readonly ms: number };
 
-/** What becomes of the next answers of a worker: `late`, never sent, or the request delivered twice at once. */
+/**
+ * What happens to the next answers of a worker: they come late, are never sent, or the request is delivered twice at
+ * once.
+ */
 export type ReplyFault = 'late' | 'lost' | 'twice';
 
 export interface Passing {
@@ -65,7 +68,10 @@ export class FaultPoints {
     if (fires) process.kill(process.pid, SIGNALS[armed.action]);
   }
 
-  /** Before and after. An error passes without the second point: what was to happen may not have. */
+  /**
+   * Passes the point before and after the call. After an error the second point is left out, since the effect may not
+   * have happened.
+   */
   async around<T>(name: string, work: () => Promise<T>): Promise<T> {
     this.pass(`${name}.before`);
     const result = await work();
@@ -100,7 +106,7 @@ export class PassingReader {
     try {
       this.#file ??= openSync(this.#path, 'r');
     } catch {
-      return []; // nobody has passed anything yet
+      return []; // no service has passed a point yet
     }
     const chunk = Buffer.alloc(1 << 16);
     for (let size = readSync(this.#file, chunk); size > 0; size = readSync(this.#file, chunk))

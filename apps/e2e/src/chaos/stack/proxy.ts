@@ -12,12 +12,12 @@ import { freePort } from '@switchyard/local-servers';
 export type ToxicName = 'latency' | 'bandwidth' | 'cut' | 'half-open' | 'reset' | 'slicer';
 
 export type Toxic =
-  /** Every chunk comes this much later, give or take. */
+  /** Every chunk is delayed by about this much. */
   | { readonly name: 'latency'; readonly ms: number; readonly jitterMs: number }
   | { readonly name: 'bandwidth'; readonly bytesPerSecond: number }
-  /** Ended, and nobody gets through. */
+  /** Connections are ended, and new ones refused. */
   | { readonly name: 'cut' }
-  /** Open, and everything is swallowed, in both directions; new connections hang. */
+  /** Connections stay open and every byte is dropped, in both directions; new connections get no answer. */
   | { readonly name: 'half-open' }
   /** Reset once, in the middle of whatever is under way; new connections get through. */
   | { readonly name: 'reset' }
@@ -75,7 +75,7 @@ export class Link {
   heal(): void {
     const was = this.#toxic;
     this.#toxic = undefined;
-    // What was swallowed is missing: such a connection can only be ended.
+    // The dropped bytes are missing from the stream, so the connection has to end.
     if (was?.name === 'half-open') this.#drop('close');
   }
 
@@ -113,7 +113,7 @@ export class Link {
     this.#carry(far, near);
   }
 
-  /** Carries one chunk after the other, in order, each with the fault of its moment. */
+  /** Forwards the chunks in order, each with the fault that holds at that moment. */
   #carry(from: Socket, into: Socket): void {
     let under: Promise<void> | undefined;
     from.on('data', (chunk: Buffer) => {

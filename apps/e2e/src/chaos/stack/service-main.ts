@@ -26,7 +26,7 @@ const points = new FaultPoints(fileOf('CHAOS_POINTS'), CHAOS_SERVICE);
 const parts: Part[] = [];
 
 process.on('message', (order) => points.obey(order as Order));
-// Whoever started this process is gone: nobody would ever stop it.
+// The parent process has ended, so no other process would stop this one.
 process.on('disconnect', () => process.exit(1));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
 

@@ -17,7 +17,7 @@ export interface Death {
   readonly service: string;
   readonly how: string;
   readonly asked: boolean;
-  /** From SIGTERM to the end; null where it was not asked. */
+  /** Time from SIGTERM to the end; null if the process got no SIGTERM. */
   readonly drainMs: number | null;
 }
 
@@ -52,7 +52,7 @@ export class ServiceProcess {
     return this.#child?.pid;
   }
 
-  /** Resolves when the process in hand answers, or the service was stopped. */
+  /** Resolves when the current process answers, or the service was stopped. */
   get up(): Promise<void> {
     return this.#up;
   }
@@ -84,7 +84,7 @@ export class ServiceProcess {
     this.#tell(order);
   }
 
-  /** The point has done its work. */
+  /** The point has fired. */
   fired(point: string): void {
     for (const order of this.#waiting) if (order.do === 'arm' && order.point === point) this.#waiting.delete(order);
   }
@@ -107,7 +107,7 @@ export class ServiceProcess {
     });
     closeSync(log);
     this.#child = child;
-    child.on('error', () => undefined); // a message to a process that is just dying
+    child.on('error', () => undefined); // the process ended before the message arrived
     child.once('message', () => {
       for (const order of this.#waiting) this.#tell(order);
       up();

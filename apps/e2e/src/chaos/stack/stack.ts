@@ -131,7 +131,7 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
   }
 }
 
-/** A service that does not come up says why in its log, each time it is tried again. */
+/** A service that does not start names the reason in its log at each attempt. */
 async function startedWithin(service: ServiceProcess, limitMs: number): Promise<void> {
   const limit = new AbortController();
   await Promise.race([
@@ -153,7 +153,7 @@ interface AppPlacement {
   readonly logTree: string;
 }
 
-/** Short limits, so that a round is quick; everything else as in production. */
+/** Limits are short, so that a round is quick; all other settings are those of production. */
 function environmentOf(app: RoundApp, place: AppPlacement): Record<string, string> {
   const { index, ports, modelPort, agentPort, agentUrl, leaseMs, logTree } = place;
   switch (app) {
@@ -206,7 +206,7 @@ done`;
   return () => watcher.stdin.end('done\n');
 }
 
-/** A line of what the round did, beside the logs of the services. */
+/** A line about what the round did, beside the logs of the services. */
 export function note(stack: Pick<Stack, 'files'>, line: object): void {
   appendFileSync(join(stack.files.logs, 'round.jsonl'), `${JSON.stringify({ ts: Date.now(), ...line })}\n`);
 }

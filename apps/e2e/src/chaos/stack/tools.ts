@@ -4,8 +4,8 @@ import type { FaultPoints } from './points.ts';
 import type { Effect, TruthLog } from './truth-log.ts';
 
 /**
- * Tools of a round by what a repeat of them does. `chaos_deaf` does not listen when it is told to stop; `chaos_asked`
- * needs the word of a person.
+ * The tools of a round, by what a repeated call of them does. `chaos_deaf` ignores its abort signal; `chaos_asked`
+ * needs an approval.
  */
 export const CHAOS_TOOLS = [
   { name: 'chaos_read', kind: 'read', idempotency: 'safe', deaf: false, asks: false },

@@ -1,4 +1,4 @@
-/* Which processes a round has, and which of their connections can be broken. */
+/* The processes of a round, and which of their connections it can break. */
 
 /** The replicas of each app, by name. */
 export const REPLICAS = {
@@ -11,7 +11,7 @@ export const REPLICAS = {
 } as const;
 export type RoundApp = keyof typeof REPLICAS;
 
-/** The links that each replica of an app has to itself; `http`: the one by which others reach it. */
+/** The links that each replica of an app has for itself; `http`: the one by which others reach it. */
 export const LINKS: Readonly<Record<RoundApp, readonly ('nats' | 'postgres' | 'http')[]>> = {
   orchestrator: ['nats', 'postgres'],
   gateway: ['nats'],

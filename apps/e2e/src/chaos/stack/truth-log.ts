@@ -17,7 +17,7 @@ export interface Effect {
   readonly pid: number;
 }
 
-/** What became of a message at the agent that tasks are delegated to. */
+/** What happened to a message at the agent that gets delegated tasks. */
 export interface AgentMessage {
   readonly ts: number;
   readonly what: 'arrived' | 'worked-on';
@@ -39,7 +39,7 @@ export class TruthLog<Line extends Effect | AgentMessage> {
   }
 }
 
-/** Nothing where nobody has written anything; a line that was cut off by a kill did not happen. */
+/** Empty if nothing was written; a line that a kill cut off did not happen. */
 export function readTruth<Line extends Effect | AgentMessage>(file: string): Line[] {
   let text: string;
   try {
