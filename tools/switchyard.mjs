@@ -7,8 +7,8 @@ import { goOnWithPinnedNode, isOnAnotherNode } from './bootstrap/node.mjs';
 import { isThere, ROOT } from './bootstrap/place.mjs';
 
 /*
- * What runs before anything is installed: sets up what the verb needs, then hands over to apps/cli. Somebody waits for
- * each call, so only what its verb needs is loaded.
+ * What runs before anything is installed: sets up what the verb needs, then hands over to apps/cli. A person waits for
+ * each call, so the command loads only what its verb needs.
  */
 
 const USAGE = 64;
@@ -35,7 +35,7 @@ async function main(argv) {
   const helpOnly = rest.includes('--help') || rest.includes('-h');
   const built = isThere('apps', 'cli', 'dist', 'main.js') && isThere('node_modules');
   if (word === 'run' && !helpOnly && rest.every((arg) => arg.trim() === '')) {
-    // Asked for before the set-up: nobody waits for a minute to be asked then.
+    // Asked before the set-up, so that the person does not wait a minute for the question.
     const { askForTask, NO_TASK } = await import('../apps/cli/task.mjs');
     const task = await askForTask();
     if (task === '') {

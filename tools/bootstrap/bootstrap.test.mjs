@@ -16,7 +16,7 @@ import { tapCounts } from './tool-tests.mjs';
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-bootstrap-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The real script of the installation with its three places moved under `folder` and a stand-in for apt-get. */
+/** The installation script with its three paths moved below `folder` and a stand-in for apt-get. */
 function installUnder(/** @type {string} */ aptGet) {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });

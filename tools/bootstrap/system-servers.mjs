@@ -8,12 +8,12 @@ export function missingServers(env = process.env) {
   return SERVERS.filter((server) => !env[server.replacedBy] && !server.find(env));
 }
 
-/** What is not installed of that which nothing needs. */
+/** Optional packages that are not installed. */
 export function missingOptional(env = process.env) {
   return OPTIONAL_PACKAGES.filter((each) => !each.find(env));
 }
 
-/** What only tests need and is not installed. */
+/** Packages that only tests need and that are not installed. */
 export function missingTestPackages(env = process.env) {
   return TEST_PACKAGES.filter((each) => !each.find(env));
 }

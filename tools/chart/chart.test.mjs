@@ -38,7 +38,7 @@ describe('the chart', { skip: missing }, () => {
         const wrong = validator(folder);
         for (const object of objects(name)) {
           const found = wrong(object);
-          // Kinds of others (PodMonitor, ScaledObject, HTTPRoute) have no schema here.
+          // Kinds of other projects (PodMonitor, ScaledObject, HTTPRoute) have no schema here.
           if (found === undefined)
             assert.match(object.apiVersion, /monitoring\.coreos|keda\.sh|gateway\.networking/, object.kind);
           else assert.deepEqual(found, [], `${object.kind} ${object.metadata.name}`);

@@ -1,7 +1,7 @@
 // @ts-check
 import { attempt, kubectlOf } from './commands.mjs';
 
-/* What only works with several replicas where they know of each other: asked over the Service, each time over a new connection. */
+/* What several replicas have to agree on: requests over the Service, each over a new connection. */
 
 /** Runs in a pod beside the release: a session of an older MCP client, whose requests come to any gateway. */
 const SESSION = `

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { ROOT } from './commands.mjs';
 
 /*
- * What a release of production finds in the cluster: NATS, PostgreSQL, Redis and a model in a namespace of their own, as the
- * least that does the work. Not for use: one pod each, and what they hold goes with it.
+ * The servers that a production release expects in the cluster: NATS, PostgreSQL, Redis and a model in their own
+ * namespace, as small as the trial needs. Not for use: one pod each, without a volume.
  */
 
 const read = (/** @type {string} */ path) => readFileSync(join(ROOT, path), 'utf8');

@@ -1,6 +1,9 @@
 import { code, GENERATED, table } from './markdown.mjs';
 
-/** docs/reference/access.md: all that the login of each service may do, and so what somebody may who has taken it over. */
+/**
+ * docs/reference/access.md: the rights of each service's login, which are also those of an attacker who took over the
+ * service.
+ */
 export function renderAccess({ contracts, logins, granted }) {
   const { ACTS_FOR, APPS } = contracts;
   const sections = APPS.map((app) =>

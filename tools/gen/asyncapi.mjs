@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// The zod that built the contracts: a second copy would not know their schemas.
+// The zod with which the contracts were built: a second copy does not know their schemas.
 const { z } = createRequire(join(here, '../../libs/contracts/package.json'))('zod');
 
 const CLOUD_EVENT_PLACE = {

@@ -26,7 +26,7 @@ function copies(root) {
   ];
 }
 
-/** For operators, on the public port: nobody from outside is led to them. */
+/** Routes for operators on the public port: the ingress does not lead to them. */
 export const NOT_PUBLIC = new Set(['/config', '/metrics', '/metrics-debug', '/readiness']);
 
 /** Two parts of a path where the first alone would be too much. @param {string} path */

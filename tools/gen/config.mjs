@@ -39,7 +39,7 @@ export function renderEnvExample(configs) {
     for (const v of variables) {
       const entry = byName.get(v.variable) ?? { ...v, apps: [] };
       entry.apps.push(app);
-      // One line of .env is for all apps: where their defaults differ it shows none.
+      // One line of .env holds for all apps: where their defaults differ it shows none.
       if (entry.default !== v.default) entry.default = undefined;
       byName.set(v.variable, entry);
     }
@@ -53,7 +53,7 @@ ${blocks.join('\n\n')}
 `;
 }
 
-/** What people set on their own machine; .env.example has the rest. */
+/** What people set on their own machine; .env.example has all others. */
 const LOCAL = {
   'The model that plans; without a key a deterministic stand-in does': [
     'OPENAI_API_KEY',
@@ -75,7 +75,7 @@ const LOCAL = {
   'Where the gateway listens': ['GATEWAY_PORT'],
 };
 
-/** .env.local.example: what is mostly set, for a machine of one's own. */
+/** .env.local.example: the usual settings for a machine of one's own. */
 export function renderEnvLocalExample(configs) {
   const byName = new Map(configs.flatMap(({ variables }) => variables.map((v) => [v.variable, v])));
   const groups = Object.entries(LOCAL).map(([title, names]) => {

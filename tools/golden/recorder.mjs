@@ -1,4 +1,4 @@
-// What a scenario may do to a system and its runs.
+// What a scenario may do with a system and its runs.
 import { fromCloudEvent, TERMINAL_TYPE } from '../../libs/contracts/dist/index.js';
 import { headersOf, parseSse } from '../../apps/e2e/dist/index.js';
 
@@ -78,13 +78,13 @@ export class Recorder {
       const decoder = new TextDecoder();
       for await (const chunk of answer.body) text += decoder.decode(chunk, { stream: true });
     } catch {
-      // Stopped: what came so far is what there is so far.
+      // The stream stops; the events that came so far are the result.
     }
     clearTimeout(timer);
     return parseSse(text.slice(0, text.lastIndexOf('\n\n') + 2)).map(({ data }) => data);
   }
 
-  /** Waits for the end of a run and answers its journal; while those are away that know it, it is asked for again. */
+  /** Waits for the end of a run and returns its journal; asks again while no service answers. */
   async journal(runId) {
     const url = `${this.#system.gateway}/runs/${runId}/events?dialect=raw`;
     const signal = AbortSignal.timeout(LIMIT_MS);

@@ -52,7 +52,7 @@ export const TEST_ENTRIES = ['store/memory', 'testing/property'];
 /** What a project offers beside its barrel to those alone that need it, so that no other loads it. */
 export const OTHER_ENTRIES = {
   'contracts/http': ['apps/gateway'],
-  // The attack makes up its requests from schemas, as a property test does.
+  // The attack generates requests from schemas, as a property test does.
   'testing/property': ['apps/e2e'],
 };
 

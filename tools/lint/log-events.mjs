@@ -30,7 +30,7 @@ export const logEventsRule = {
   },
 };
 
-/** By what pino's loggers have and nothing else here does. */
+/** A logger is recognised by members that only pino's loggers have. */
 function isLogger(type) {
   const parts = type.isUnion() ? type.types : [type];
   return parts.some((part) => ['child', 'isLevelEnabled'].every((name) => part.getProperty(name) !== undefined));

@@ -29,8 +29,8 @@ export const READ_LICENCES = {
 };
 
 /**
- * What guards something: tokens, keys, TLS, parsers of what strangers send, connections to servers. Of each there is one
- * version in what is shipped, so that a mend of it is a mend everywhere.
+ * Packages that guard something: tokens, keys, TLS, parsers of untrusted input, connections to servers. What ships has
+ * one version of each, so that one update reaches every service.
  */
 export const ONE_VERSION = [
   ...['jose', 'openid-client', 'oauth4webapi', 'tweetnacl', 'nkeys.js'],

@@ -31,7 +31,7 @@ export interface DevModel {
   port: number;
   setScript(script: ScriptInput): void;
   requests(): readonly RequestEntry[];
-  /** All requests since the start or the last `clearRequests`, also those no longer kept. */
+  /** All requests since the start or the last `clearRequests`, including those that are no longer kept. */
   totalRequests(): number;
   clearRequests(): void;
   stop(): Promise<void>;
@@ -141,7 +141,7 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
     }
   };
 
-  // Benchmarks keep thousands of idle connections; a short keep-alive would make clients race a close.
+  // Benchmarks keep thousands of idle connections; a client may not reuse one while a short keep-alive closes it.
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

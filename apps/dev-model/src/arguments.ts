@@ -13,9 +13,9 @@ export interface Before {
 
 export interface FilledArguments {
   arguments: Record<string, unknown>;
-  /** The argument stands on the result of the part before, which is not there yet. */
+  /** The argument needs the result of the part before, which is not there yet. */
   waits: boolean;
-  /** Required or typical parameters for which the text held the value itself. */
+  /** Required or typical parameters for which the text contained the value itself. */
   found: number;
 }
 

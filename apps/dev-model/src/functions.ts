@@ -10,7 +10,7 @@ export interface OfferedFunction {
   parameters?: Record<string, unknown> | undefined;
 }
 
-/** What a parameter wants, read from its name, description, type and format. */
+/** What kind of value a parameter takes, read from its name, description, type and format. */
 type ParameterKind =
   | 'arithmetic' | 'place' | 'email' | 'url' | 'date' | 'query' | 'title' | 'content' | 'task' | 'choice'
   | 'number' | 'boolean' | 'list' | 'object' | 'text'; // prettier-ignore
@@ -93,7 +93,7 @@ function describe(offered: OfferedFunction): FunctionProfile {
 const CACHE_LIMIT = 512;
 const cache = new BoundedMap<string, FunctionProfile>(CACHE_LIMIT);
 
-/** The profile of a function; remembered for the last 512 declarations, as every request offers the same ones. */
+/** The profile of a function; kept for the last 512 declarations, since every request offers the same ones. */
 export function profileOf(offered: OfferedFunction): FunctionProfile {
   const key = `${offered.name}\n${offered.description ?? ''}\n${JSON.stringify(offered.parameters ?? null)}`;
   const known = cache.get(key);

@@ -14,7 +14,7 @@ interface PlannedCall {
   arguments: Record<string, unknown>;
 }
 
-/** What the model says: a final text, or calls. */
+/** The decision of the model: a final text, or calls. */
 export type Decision = { kind: 'text'; text: string } | { kind: 'calls'; calls: PlannedCall[] };
 
 export interface PlannerInput {

@@ -17,7 +17,7 @@ export interface RequestEntry {
   status: number;
   /** The script rule that answered. */
   rule?: number;
-  /** The client left before the answer was complete. */
+  /** True if the client disconnected before the answer was complete. */
   aborted: boolean;
 }
 

@@ -48,7 +48,7 @@ export function resolve(text: string, functions: readonly FunctionProfile[], bef
   return best ? onePerPlace(best) : [];
 }
 
-/** The text without what it quotes or dictates: material is no request. */
+/** The text without quotations and dictated material, which hold no request. */
 function withoutMaterial(text: string): string {
   let asked = text;
   for (const [start, end] of quotedSpans(text))
@@ -57,7 +57,7 @@ function withoutMaterial(text: string): string {
   return /[\p{L}\p{N}]/u.test(asked) ? asked : text;
 }
 
-/** "read it back": a function that does what the verb says with the thing that the part before named. */
+/** "read it back": a function that does what the verb says, with the result of the part before. */
 function backReference(
   fn: FunctionProfile,
   text: string,

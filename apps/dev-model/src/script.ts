@@ -3,7 +3,7 @@ import type { Conversation } from './conversation.ts';
 
 const Millis = z.number().int().min(0).max(600_000);
 
-/** What a scripted answer does. What it leaves open comes from the planner. */
+/** The content of a scripted answer. The planner fills in what it leaves out. */
 export const ScriptedResponse = z.strictObject({
   text: z.string().max(1_000_000).optional(),
   toolCalls: z

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { installedSuite } from './installed-suite.ts';
 
 /**
- * Deno, for what runs in it: of tools/deno-suite (90 MB, Linux on x64). Undefined where it cannot be had, and then it is said:
- * tests of it are left out.
+ * Deno, for tests of code that runs in it: installed in tools/deno-suite (90 MB, Linux on x64). Undefined where npm
+ * cannot install it; then the run says so, and its tests are skipped.
  */
 export async function denoProgram(): Promise<string | undefined> {
   try {

@@ -17,13 +17,13 @@ type Event = Record<string, unknown> & { id: string; status: string; etag: strin
 export interface FakeGoogle extends Listening {
   readonly grants: FakeGrants;
   readonly mails: FakeMail[];
-  /** What was sent, as text. */
+  /** The e-mails that were sent, as text. */
   readonly sent: string[];
   readonly drafts: string[];
   readonly events: Map<string, Event>;
   /** E-mails to guests that Google would have sent. */
   readonly notified: string[];
-  /** The next answers of the API, in place of what it would say; `lost`: it does the work, and the answer is lost. */
+  /** The next answers of the API, in place of its own; `lost`: the API does the work, and its answer is lost. */
   readonly next: (Answer | 'lost')[];
 }
 
@@ -34,7 +34,7 @@ const NEEDS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^\/calendar\/v3\//, ['https://www.googleapis.com/auth/calendar.events']],
 ];
 
-/** As Google words a refusal. */
+/** An error in the format of Google. */
 export function googleRefusal(code: number, reason: string, message: string, more: object = {}): Answer {
   return { status: code, body: { error: { code, message, errors: [{ domain: 'global', reason, message }], ...more } } };
 }
@@ -62,7 +62,7 @@ export async function startFakeGoogle(): Promise<FakeGoogle> {
     const given = new URLSearchParams(asked.body).get('token') ?? '';
     if (!grants.access.has(given) && !grants.refresh.has(given))
       return { status: 400, body: { error: 'invalid_token', error_description: 'Token expired or revoked' } };
-    // A refresh token takes its access tokens with it.
+    // Revoking a refresh token revokes its access tokens.
     grants.access.clear();
     grants.refresh.clear();
     return { body: {} };

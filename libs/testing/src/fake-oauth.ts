@@ -30,11 +30,11 @@ export class FakeGrants {
   readonly #codes = new Map<string, Grant>();
   readonly access = new Map<string, readonly string[]>();
   readonly refresh = new Map<string, readonly string[]>();
-  /** Scopes that the person does not tick. */
+  /** Scopes that the person does not grant. */
   withheld: readonly string[] = [];
   issued = 0;
 
-  /** Where the browser is sent back to. */
+  /** The redirect URI of the client. */
   consent({ searchParams: asked }: URL): string {
     const code = randomBytes(8).toString('hex');
     const redirectUri = asked.get('redirect_uri') ?? '';
@@ -46,7 +46,7 @@ export class FakeGrants {
     return back.href;
   }
 
-  /** The scopes of a code, which is good once and for whoever has its verifier. */
+  /** The scopes of a code; a code works once, for the client that has its verifier. */
   redeem(form: URLSearchParams): readonly string[] | undefined {
     const code = form.get('code') ?? '';
     const grant = this.#codes.get(code);
@@ -72,7 +72,7 @@ export class FakeGrants {
 
 export interface Listening {
   readonly url: string;
-  /** Everything that was asked, in order. */
+  /** All requests, in order. */
   readonly asked: Asked[];
   close(): Promise<void>;
 }

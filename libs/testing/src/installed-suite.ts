@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /*
- * Programs of others that tests use and that are no part of the product (tools/<name>): installed when the first test
- * asks for them, exactly as their lock file says, without running any script of theirs. Where several test processes
- * ask at once, one installs and the others wait.
+ * Programs that tests use and that are no part of the product (tools/<name>). The first test that needs one installs
+ * it, exactly as its lock file says and without running its scripts. Where several test processes need it, one installs
+ * and the others wait.
  */
 
 const TOOLS = new URL('../../../tools/', import.meta.url).pathname;
@@ -59,7 +59,9 @@ async function install(directory: string, stamp: string, wanted: string): Promis
   await writeFile(stamp, wanted);
 }
 
-/** A directory is made by one process alone. Where that process died, its directory counts no longer after a while. */
+/**
+ * Creating a directory succeeds in one process alone. The directory of a process that died is ignored after a while.
+ */
 async function alone(lock: string, isDone: () => Promise<boolean>, work: () => Promise<void>): Promise<void> {
   for (const until = Date.now() + 2 * INSTALL_LIMIT_MS; Date.now() < until;) {
     const mine = await mkdir(lock).then(

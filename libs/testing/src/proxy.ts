@@ -1,17 +1,17 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A link to a local server that misbehaves as told. */
+/** A TCP proxy before a local server, with faults. */
 export interface Proxy {
   readonly port: number;
-  /** Ends the link and lets no other begin. */
+  /** Ends all connections and accepts no other. */
   cut(): void;
-  /** Ends the link once; the next attempt gets through. */
+  /** Ends all connections once; a new one gets through. */
   drop(): void;
-  /** The link stays open, but nothing passes; new ones likewise. */
+  /** Connections stay open and nothing passes, also on new ones. */
   freeze(): void;
-  /** Everything passes later by so much. */
+  /** Delays everything by so many ms. */
   delay(ms: number): void;
-  /** A good link again, for connections made from now on. */
+  /** Ends the fault for connections that are made from now on. */
   heal(): void;
   stop(): void;
 }

@@ -7,14 +7,14 @@ import fc from 'fast-check';
  */
 
 export type Schema = Readonly<Record<string, unknown>> | boolean;
-/** Finds what a `$ref` names; undefined where there is no such thing. */
+/** Resolves a `$ref`; undefined where nothing has that name. */
 export type Resolve = (ref: string) => Schema | undefined;
 
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 3;
 const MAX_CHARS = 40;
 
-/** Values that fit the schema; where it says something that is not understood here, any JSON. */
+/** Values that fit the schema; for a keyword that is not understood here, any JSON. */
 export function fitting(schema: Schema, resolve: Resolve = () => undefined, depth = 0): fc.Arbitrary<unknown> {
   if (typeof schema === 'boolean' || depth > MAX_DEPTH) return fc.constant(null);
   const within = (inner: Schema) => fitting(inner, resolve, depth + 1);
@@ -66,7 +66,7 @@ interface Change {
   readonly by: unknown;
 }
 
-/** What interfaces stumble over: other types, ends of ranges, wildcards, paths, prototypes, broken text. */
+/** Values that often break interfaces: other types, ends of ranges, wildcards, paths, prototypes, broken text. */
 export const HOSTILE_VALUES: readonly unknown[] = [
   null,
   true,
@@ -102,7 +102,7 @@ export const HOSTILE_VALUES: readonly unknown[] = [
   JSON.parse('{"__proto__": {"role": "admin"}}'),
   { constructor: { prototype: { role: 'admin' } } },
   { toString: 5, then: 'x', length: -1 },
-  // A length that cannot even be compared.
+  // A length that no comparison can use.
   { length: { toString: 5, valueOf: 5 }, size: { toString: 5 } },
   Array.from({ length: 300 }, () => 0),
 ];
@@ -117,7 +117,7 @@ function applied(value: unknown, { at, how, by }: Change): unknown {
 
 type Place = readonly (string | number)[];
 
-/** Every place of a value, the whole one first; bounded. */
+/** Every place in a value, the whole value first; bounded. */
 function placesIn(value: unknown, here: Place = [], into: Place[] = []): Place[] {
   if (into.length > 200) return into;
   into.push(here);
@@ -172,7 +172,7 @@ function text(schema: Readonly<Record<string, unknown>>): fc.Arbitrary<string> {
   try {
     return fc.stringMatching(new RegExp(schema['pattern'], 'u'));
   } catch {
-    return free; // a pattern that cannot be generated from; values that miss it are asked for as well
+    return free; // no value can be generated from this pattern; values that miss it are generated as well
   }
 }
 

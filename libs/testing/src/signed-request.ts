@@ -2,8 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { type BusKey, inboxPrefix } from '@switchyard/contracts';
 
 /**
- * What a client that is no service of ours puts beside a body, so that it is taken for the question of `asker`: the
- * signature, made as the protocol says, and an inbox of that service. For whatever our own library would never send.
+ * Headers with which a stock client asks as the service `asker`: the signature, made as the protocol says, and an inbox
+ * of that service. Tests use it for requests that the library never sends.
  */
 export function signedAs(
   asker: string,

@@ -1,8 +1,8 @@
 const EVERY_MS = 10;
 
 /**
- * How long this process stood still since the call, because the machine paused or others had it. What a test asserts
- * about a limit of the product is asserted of the time in which the product could act.
+ * How long this process stood still since the call, because the machine paused or other processes had the CPU. A test
+ * adds it to the limit of the product that it asserts.
  */
 export function standstill(): () => number {
   let [last, stoodMs] = [performance.now(), 0];

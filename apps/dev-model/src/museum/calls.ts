@@ -14,7 +14,7 @@ import {
   whole,
 } from './exhibit.ts';
 
-/* How servers write calls of functions. */
+/* How model servers write function calls. */
 
 const LONDON = '{"city":"London"}';
 const PARIS = '{"city":"Paris"}';
@@ -35,7 +35,7 @@ const wants = (text: string) => ({
     body: [error({ code: 400, message: 'Function call is missing a thought_signature.', status: 'INVALID_ARGUMENT' })],
   },
 });
-/** It signs its calls and takes them back with what `text` says alone. */
+/** The server signs its calls, and accepts them in the next turn only with `text`. */
 const signs = (name: string, body: readonly string[], text: string, steps: readonly string[]): Exhibit => ({
   name,
   source: GEMINI,

@@ -1,6 +1,6 @@
 import { breaks, chunk, data, DONE, end, type Exhibit, recovers, say, speaks, usage, whole } from './exhibit.ts';
 
-/* How answers are framed and how they end, well or badly. */
+/* How answers are framed, and how they end, with or without an error. */
 
 const HELLO = [say('Hello '), say('there.')];
 const TEXT = 'Hello there.';

@@ -1,6 +1,6 @@
 /*
- * One habit of a model server: what it sends, and what must come of it in a run. What is sent is written as it goes over
- * the wire, so that a row can be compared with a recording.
+ * One habit of a model server: what it sends, and what has to follow in a run. A row holds the bytes as they go over
+ * the wire, so that a person can compare it with a recording.
  */
 
 /** `pause`: silence in ms. `repeat`: so many times, with a pause after each. `reset`: the connection breaks. */
@@ -21,7 +21,7 @@ export interface Sent {
   readonly onlyWith?: string;
   /** A request whose messages lack this text gets the other answer. */
   readonly wants?: { readonly text: string; readonly otherwise: Sent };
-  /** The bytes leave one by one, or this many together. */
+  /** How many bytes leave at a time; absent: all of them together. */
   readonly pieceBytes?: number;
   readonly gzip?: boolean;
 }
@@ -36,11 +36,11 @@ export interface Outcome {
   readonly usage: 'reported' | 'estimated' | 'none';
   /** The code of a run that failed. */
   readonly code?: string;
-  /** A part of the sentence that people read. */
+  /** A part of the error message for people. */
   readonly says?: string;
-  /** How many requests the server got. */
+  /** How many requests the server receives. */
   readonly requests?: number;
-  /** How often people were told that the server asks to wait. */
+  /** How often the run tells people that the server asks for a pause. */
   readonly waits?: number;
   readonly retryAfterMs?: number;
   readonly withinMs: number;
@@ -130,7 +130,7 @@ export function calls(
   return { name, source, sent: [{ ...sent, body }, SAID], outcome: { ...rest, steps, ...outcome } };
 }
 
-/** The server refuses, always; the run fails with this code. */
+/** The server always refuses; the run fails with this code. */
 export function refuses(
   name: string,
   source: string,
@@ -144,7 +144,7 @@ export function refuses(
   return { name, source, sent: [{ ...sent, status, body: [body] }], outcome: { ...rest, code, ...outcome } };
 }
 
-/** The stream breaks, each time; it is asked again once and the run fails. */
+/** The stream breaks each time; the orchestrator tries once more, and the run fails. */
 export function breaks(name: string, source: string, body: readonly Part[], more: More = {}): Exhibit {
   const { sent, outcome } = split(more);
   const rest = { status: 'failed', usage: 'none', requests: 2, withinMs: LIMIT_MS } as const;

@@ -10,7 +10,7 @@ export const MUSEUM: readonly Exhibit[] = [...TEXTS, ...CALLS, ...ENDINGS, ...RE
 const byName = new Map(MUSEUM.map((exhibit) => [exhibit.name, exhibit]));
 const PREFIX = 'museum/';
 
-/** Undefined where the name of the model is not one of the museum's. */
+/** Undefined for a model that is not in the museum. */
 export function exhibitOf(model: string): Exhibit | undefined {
   return model.startsWith(PREFIX) ? byName.get(model.slice(PREFIX.length)) : undefined;
 }

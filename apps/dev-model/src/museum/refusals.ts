@@ -1,6 +1,6 @@
 import { breaks, chunk, data, DONE, error, type Exhibit, recovers, refuses, say } from './exhibit.ts';
 
-/* How servers refuse a request, before an answer and in the middle of one. */
+/* How model servers refuse a request, before an answer and in the middle of one. */
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const SECRET = 'SECRETKEY';

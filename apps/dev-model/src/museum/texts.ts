@@ -1,6 +1,6 @@
 import { breaks, chunk, data, DONE, end, type Exhibit, say, speaks, usage, whole } from './exhibit.ts';
 
-/* How servers write text, reasoning and what they used. */
+/* How model servers send text, reasoning and usage. */
 
 const text = (part: string) => ({ type: 'text', text: part });
 const HELLO = [say('Hello '), say('there.')];
