@@ -1,35 +1,22 @@
-import {
-  ERROR_CODES,
-  type FactOf,
-  formatCursor,
-  isErrorCode,
-  type LiveDelta,
-  type RunEvent,
-  TERMINAL_TYPE,
-  undecided,
-  UNFINISHED,
-} from '@switchyard/contracts';
+import { formatCursor, type LiveDelta, type RunEvent, TERMINAL_TYPE, undecided } from '@switchyard/contracts';
 import {
   type AgUiEvent,
   type AgUiState,
   announce,
   type Change,
-  closeAll,
   closeStep,
-  closeSubagent,
   closeText,
   conversationOf,
   initialState,
   isModern,
   openStep,
-  openSubagent,
-  ownerOf,
   say,
   stepOwner,
-  type SubagentEnd,
   tag,
 } from './ag-ui-state.ts';
 import { evolve } from '@switchyard/run';
+import { finished } from './ag-ui-end.ts';
+import { custom, nested, unnested, workerStep } from './ag-ui-nested.ts';
 import { withoutLater } from './ag-ui-copies.ts';
 import { asked, pause, waitsForPerson } from './ag-ui-interrupts.ts';
 import { dispatched, join, planned, planSnapshot, stepDone, VENDOR } from './ag-ui-steps.ts';
@@ -210,74 +197,6 @@ function react(state: AgUiState, event: RunEvent): Change {
     default:
       return undecided(event, custom(state, event));
   }
-}
-
-function custom(state: AgUiState, event: RunEvent): Change {
-  const value = event.data;
-  return {
-    state,
-    events: [{ type: 'CUSTOM', name: `${VENDOR}.${event.type}`, value, ...tag(ownerOf(state, event.stepId)) }],
-  };
-}
-
-/** Steps are matched by name and owner; legacy peers see no owner, so the name carries it. */
-function workerStep(state: AgUiState, stepId: string | null, number: number): string {
-  return isModern(state) || stepId === null ? `worker#${number}` : `${stepId}/worker#${number}`;
-}
-
-function nested(state: AgUiState, event: RunEvent, id: string, name: string, task: string): Change {
-  if (!isModern(state)) return openStep(state, nestedName(event, name), null);
-  const parent = ownerOf(state, event.stepId);
-  const subagent = { id: `${state.context.runId}-${id}`, name, stepId: event.stepId ?? '', parent, toolCallId: null };
-  return openSubagent(state, subagent, task);
-}
-
-function unnested(state: AgUiState, event: RunEvent, name: string, end: SubagentEnd): Change {
-  if (!isModern(state)) return closeStep(state, nestedName(event, name), null);
-  const open = state.subagents.findLast((known) => known.stepId === (event.stepId ?? '') && known.name === name);
-  return open === undefined ? custom(state, event) : closeSubagent(state, open.id, end);
-}
-
-function nestedName(event: RunEvent, name: string): string {
-  return `${event.stepId ?? 'run'}/${name}`;
-}
-
-function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>['data']): Change {
-  const { status, completion_reason, answer, total_steps, successful_steps, failed_steps, finish_reason: cut } = data;
-  const unfinished = cut === undefined ? {} : { finish_reason: cut, warning: UNFINISHED[cut] };
-  const { runId, peerRunId, threadId } = state.context;
-  const cancelled = status === 'cancelled';
-  const reason = cancelled
-    ? { message: 'The run was cancelled.', code: 'CANCELLED' }
-    : { message: data.error ?? publicSentence(data.error_code), code: data.error_code ?? 'internal' };
-  const text = closeText(state);
-  const spoken =
-    !state.finalSaid && answer !== null && answer !== '' && status !== 'failed' && !cancelled
-      ? join(text, say(text.state, `${runId}-answer`, answer))
-      : text;
-  const closed = join(spoken, closeAll(spoken.state, reason));
-  const end = (event: AgUiEvent): Change => ({ state: closed.state, events: [...closed.events, event] });
-
-  if (status === 'failed' || (cancelled && !isModern(state))) return end({ type: 'RUN_ERROR', ...reason });
-  const { input_tokens: inputTokens, output_tokens: outputTokens } = data.usage;
-  const usage = {
-    ...(state.model === null ? {} : { model: state.model }),
-    inputTokens,
-    outputTokens,
-    totalTokens: inputTokens + outputTokens,
-  };
-  return end({
-    type: 'RUN_FINISHED',
-    threadId,
-    runId: peerRunId ?? runId,
-    result: { status, completion_reason, total_steps, successful_steps, failed_steps, ...unfinished },
-    ...(isModern(state) ? { outcome: { type: cancelled ? 'cancelled' : 'success' } } : {}),
-    usage: [usage],
-  });
-}
-
-function publicSentence(code: string | null): string {
-  return isErrorCode(code) ? ERROR_CODES[code].summary : 'The run failed.';
 }
 
 /** Live text: pieces in order from the first; otherwise the finished message replaces them. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { LoginError, type LoginStep } from './failure.ts';
+import type { AttemptOptions, LoginTap, OnStep } from './attempt-options.ts';
+import { LoginError } from './failure.ts';
 import {
   advance,
   LOGIN_START,
@@ -8,15 +9,13 @@ import {
   type LoginEvent,
   type LoginState,
 } from './machine.ts';
-import type { Secured } from './tls.ts';
 import * as say from './sentences.ts';
 import { stanzas } from './stanzas.ts';
-import type { BindingPolicy } from './sasl-choice.ts';
-import { type ChannelBinding, prove } from './scram.ts';
+import { prove } from './scram.ts';
 import type { OpenStream, StreamListener } from './open-stream.ts';
 import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
 import { firstBytesFailure, socketFailure } from './socket-failure.ts';
-import type { Target, Where } from './targets.ts';
+import type { Target } from './targets.ts';
 import { serialised, XmlStream } from '../wire/index.ts';
 
 /*
@@ -26,37 +25,6 @@ import { serialised, XmlStream } from '../wire/index.ts';
  * - The promise always settles: with an open session, or with a LoginError.
  * - Stanzas that arrive between the login and the owner's first listener are kept for the owner, in order.
  */
-
-export interface AttemptOptions {
-  /** user@domain. */
-  readonly jid: string;
-  readonly domain: string;
-  readonly password: string;
-  readonly resource: string;
-  readonly validateCertificate: boolean;
-  readonly ca: string | undefined;
-  readonly fingerprint: string | undefined;
-  readonly allowPlain: boolean;
-  readonly channelBinding: BindingPolicy;
-  /** For a diagnosis: authenticates with this type of channel binding or not at all. */
-  readonly onlyBinding?: ChannelBinding['type'] | undefined;
-}
-
-export type OnStep = (step: LoginStep) => void;
-
-/** Receives the raw traffic, secrets included. For a diagnosis (transcript.ts). */
-export interface LoginTap {
-  /** The servers that are tried, best first. */
-  lookedUp?(where: Where, targets: readonly Target[]): void;
-  /** An event of the login machine, and the actions that follow. */
-  moved?(event: LoginEvent, before: LoginState, actions: readonly LoginAction[]): void;
-  /** One of several addresses of the server refused the connection. */
-  addressFailed(address: string, code: string): void;
-  connected(target: Target, socket: SecureSocket): void;
-  sent(text: string): void;
-  received(text: string): void;
-  secured(tls: Secured): void;
-}
 
 /** `late`: the failure to report when the attempt is aborted. */
 export class Attempt {

@@ -1,6 +1,6 @@
 /* The login at an XMPP server, from finding it to a bound stream. */
 
-export type { LoginTap } from './attempt.ts';
+export type { LoginTap } from './attempt-options.ts';
 export { CHECK_OF_STEP, type CheckNumber, checkOf, XMPP_CHECKS } from './checks.ts';
 export { LoginError, type LoginFailure, loginFailure, type LoginStep, quoted } from './failure.ts';
 export { loginLog } from './log.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from '@switchyard/platform';
 import { linesOf, lookedUp } from './lines.ts';
-import type { LoginTap } from './attempt.ts';
+import type { LoginTap } from './attempt-options.ts';
 
 /**
  * Logs each step of a login at debug, with the time since the step before (`ms`) and since the start (`atMs`).

@@ -1,5 +1,6 @@
 import { linkAbort } from '@switchyard/platform';
-import { Attempt, type AttemptOptions, type LoginTap, type OnStep } from './attempt.ts';
+import { Attempt } from './attempt.ts';
+import type { AttemptOptions, LoginTap, OnStep } from './attempt-options.ts';
 import { LoginError, loginFailure, type LoginFailureCode, type LoginStep } from './failure.ts';
 import * as say from './sentences.ts';
 import type { OpenStream } from './open-stream.ts';

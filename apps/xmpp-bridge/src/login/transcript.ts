@@ -1,5 +1,5 @@
 import type { CertificateSeen, Secured } from './tls.ts';
-import type { LoginTap } from './attempt.ts';
+import type { LoginTap } from './attempt-options.ts';
 import type { SecureSocket } from './secure-socket.ts';
 import type { Target } from './targets.ts';
 
