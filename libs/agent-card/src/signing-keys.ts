@@ -15,7 +15,7 @@ const KID = /^[A-Za-z0-9_.-]{1,40}$/;
 const SEED_BYTES = 32;
 /** What stands before the seed in a PKCS #8 document of an Ed25519 key (RFC 8410). */
 const ED25519_PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
-export const MAX_SIGNING_KEYS = 5;
+const MAX_SIGNING_KEYS = 5;
 const REMEDY =
   'expected name:key, comma-separated, the newest first; a key is 32 bytes in base64 (openssl rand -base64 32) or a PKCS #8 key for P-256 or Ed25519 in base64';
 

@@ -2,7 +2,7 @@ import { type PublicKey, publicKeysOf } from '@switchyard/agent-card';
 import { AppError } from '@switchyard/contracts';
 
 /** A card as it was read; `unchanged`: it is the one with the given ETag. */
-export type CardText = 'unchanged' | { readonly text: string; readonly etag?: string | undefined };
+type CardText = 'unchanged' | { readonly text: string; readonly etag?: string | undefined };
 
 export interface CardReader {
   readCard(url: string, signal: AbortSignal, etag?: string): Promise<CardText>;

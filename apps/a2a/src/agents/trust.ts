@@ -15,7 +15,7 @@ import { sha256 } from '@switchyard/contracts';
  *   pinned  it is the very card that the operator approved, by its digest
  */
 export const TRUST_POLICIES = ['any', 'signed', 'pinned'] as const;
-export type TrustPolicy = (typeof TRUST_POLICIES)[number];
+type TrustPolicy = (typeof TRUST_POLICIES)[number];
 
 export interface TrustRule {
   readonly trust: TrustPolicy;

@@ -20,7 +20,7 @@ const CARD_PATH = '/.well-known/agent-card.json';
 const LIMITS = { timeoutMs: 10_000, maxResponseBytes: 256 * 1024 };
 
 /** One line of the report. */
-export interface CardLine {
+interface CardLine {
   readonly status: 'ok' | 'warn' | 'fail';
   readonly sentence: string;
 }

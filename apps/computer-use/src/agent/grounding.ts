@@ -2,13 +2,13 @@ import type { ScreenPoint } from '@switchyard/contracts';
 import type { UiElement } from '../computer/index.ts';
 
 /** The words of a description: the label that it quotes, and the kind before it. */
-export interface Description {
+interface Description {
   readonly label: string | undefined;
   readonly words: string;
 }
 
 /** `the button "Save"` -> label `Save`, words `the button`. */
-export function describe(target: string): Description {
+function describe(target: string): Description {
   const quoted = /["“']([^"”']+)["”']/.exec(target);
   return { label: quoted?.[1]?.trim(), words: target.replace(quoted?.[0] ?? '', ' ').toLowerCase() };
 }

@@ -32,7 +32,7 @@ export interface StepAgentParts {
   readonly settings: StepSettings;
 }
 
-export interface StepSettings {
+interface StepSettings {
   readonly maxTurns: number;
   readonly size: { readonly width: number; readonly height: number };
   readonly coordinates: Coordinates;

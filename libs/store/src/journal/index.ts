@@ -1,6 +1,6 @@
 /* The journal of runs, in PostgreSQL and in memory. */
 
-export { type AcceptedPlace, type AcceptedRun, type AcceptedRuns, SqlAcceptedRuns } from './accepted-runs.ts';
+export { type AcceptedPlace, type AcceptedRuns, SqlAcceptedRuns } from './accepted-runs.ts';
 export type { DeadLetter, DeadLetters } from './dead-letters.ts';
 export type {
   Accept,
