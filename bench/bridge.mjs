@@ -15,8 +15,8 @@ import { developmentCertificate, LOG_LEVEL, startProsody, startServers } from '@
 import { createLogger } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { xml } from '@xmpp/client';
-import { openBridge } from './bridge-alone.mjs';
-import { openSession, timedLogin } from './bridge-session.mjs';
+import { openBridge } from './bridge/alone.mjs';
+import { openSession, timedLogin } from './bridge/session.mjs';
 import { cpuMs } from './processes.mjs';
 
 const { values } = parseArgs({
@@ -145,7 +145,7 @@ async function main() {
   });
   launchBridge('near', { ...common('near'), SERVICE_MAP: map, AZTM_SERVER_MODE: 'false' });
   launchBridge('far', { ...common('far'), AZTM_PEER_POLICY: policy });
-  const peer = fork(join(ROOT, 'bench/bridge-peer.mjs'), [
+  const peer = fork(join(ROOT, 'bench/bridge/peer.mjs'), [
     JSON.stringify({ access: servers.far.busOf('gateway'), login: account('far'), alone: account('two'), policy }),
   ]);
   stops.push(() => void peer.disconnect());

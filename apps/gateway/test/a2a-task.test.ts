@@ -155,7 +155,7 @@ describe('a run as a task', () => {
     expect(status.state).toBe('TASK_STATE_AUTH_REQUIRED');
     expect(status.message?.parts[0]).toMatchObject({ text: link });
     expect(foldAll(events.slice(0, asked + 2)).status.state).toBe('TASK_STATE_WORKING');
-    // A11: the login grants nothing else: the next question is one of its own.
+    // A login grants nothing else: the next question is one of its own.
     const text = JSON.stringify(SCENARIOS.approval.slice(2)).replaceAll('step-mcp-001', 'step-mcp-009');
     const approval = JSON.parse(text) as RunFactDraft[];
     const more = journal('run-1', [...refused, ...SCENARIOS.question.slice(2, -4), ...approval]);

@@ -24,7 +24,7 @@ const act = (name: string): PlannedAct => ({
   arguments: {},
 });
 const agent: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'a2a', task: 't', agent: 'x' };
-const desk: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'computer_use', task: 't' };
+const screenAct: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'computer_use', task: 't' };
 const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };
 const first = { left: true, patient: false, mayHaveWorked: false };
 const last = { left: false, patient: false, mayHaveWorked: false };
@@ -51,8 +51,8 @@ describe('a worker that is lost', () => {
 
   it('leaves a step in doubt at once where nobody can find out what became of it', () => {
     for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded'] as const)
-      expect(lost(code, desk)).toMatchObject(doubt);
-    expect(afterTakeover(desk)).toMatchObject(doubt.outcome);
+      expect(lost(code, screenAct)).toMatchObject(doubt);
+    expect(afterTakeover(screenAct)).toMatchObject(doubt.outcome);
     expect(afterTakeover(act('once'))).toBeUndefined();
   });
 
@@ -87,7 +87,7 @@ describe('a worker that is not there', () => {
     expect(lost('unavailable', 'keyed', patient)).toEqual({ again: true, mayHaveWorked: true });
     expect(lost('worker_lost', 'keyed', patient)).toMatchObject(doubt);
     expect(lost('overloaded', 'keyed', patient)).toMatchObject(doubt);
-    expect(lost('unavailable', desk, patient)).toMatchObject(doubt);
+    expect(lost('unavailable', screenAct, patient)).toMatchObject(doubt);
   });
 });
 

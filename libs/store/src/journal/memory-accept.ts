@@ -1,8 +1,7 @@
 import type { RunEvent } from '@switchyard/contracts';
 import type { Accept, Accepted } from './journal.ts';
 import { acceptedFact, storedOpening, readable, type StoredEvent, toStored } from './rows.ts';
-import { putInput } from './memory-inbox.ts';
-import { eventOf, type MemoryRun, type MemoryTables } from './memory-tables.ts';
+import { eventOf, type MemoryRun, type MemoryTables, putInput } from './memory-tables.ts';
 
 /** The limit of open runs of one thread. */
 const THREAD_LIMIT = 100;

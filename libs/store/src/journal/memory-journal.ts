@@ -17,8 +17,16 @@ import type {
 import { readable, type StatsRow, toStats } from './rows.ts';
 import { accept, acceptedBefore } from './memory-accept.ts';
 import { append } from './memory-append.ts';
-import { putInput, type Said } from './memory-inbox.ts';
-import { headOf, holds, inTurn, type MemoryRun, MemoryTables, stallsAtClaim } from './memory-tables.ts';
+import {
+  headOf,
+  holds,
+  inTurn,
+  type MemoryRun,
+  MemoryTables,
+  putInput,
+  type Said,
+  stallsAtClaim,
+} from './memory-tables.ts';
 
 /*
  * The journal in memory, for tests and simulations. It does what the functions in prisma/migrations do and keeps the

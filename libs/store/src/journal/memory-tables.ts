@@ -1,4 +1,4 @@
-import type { CompletionReason, RunEvent, RunStatus } from '@switchyard/contracts';
+import { AppError, type CompletionReason, type RunEvent, type RunStatus } from '@switchyard/contracts';
 import type { RunHead, RunInput } from './journal.ts';
 import type { StoredEvent } from './rows.ts';
 
@@ -127,4 +127,28 @@ export function headOf(run: MemoryRun): RunHead {
 export function eventOf(run: MemoryRun, seq: number, { fact, stepId }: StoredEvent, ts: number): RunEvent {
   const { runId, tenantId, epoch } = run;
   return { runId, tenantId, seq, epoch, stepId, ts, ...structuredClone(fact) };
+}
+
+/** The inputs of a run, from anybody. A repeated input is stored once; an ended run takes none. */
+export type Said = Pick<RunInput, 'kind' | 'dedupKey' | 'body'>;
+
+/** Stores one input in the inbox of a run, unless `limit` inputs wait there already. */
+export function putInput(
+  tables: MemoryTables,
+  run: MemoryRun,
+  { kind, dedupKey, body }: Said,
+  limit: number,
+): { n: number; created: boolean; ended: boolean } {
+  const ended = run.phase === 'ended';
+  const known = run.inbox.find((input) => input.dedupKey === dedupKey);
+  if (known) return { n: known.n, created: false, ended };
+  if (ended) return { n: 0, created: false, ended };
+  if (run.inboxLast - run.inboxTaken >= limit) {
+    throw new AppError('overloaded', 'This run has too many inputs that wait to be taken.');
+  }
+  const n = (run.inboxLast += 1);
+  run.updatedAt = Math.max(tables.now(), run.updatedAt);
+  const kept: unknown = JSON.parse(JSON.stringify(body ?? null));
+  run.inbox.push({ n, kind, dedupKey, body: kept, createdAt: run.updatedAt });
+  return { n, created: true, ended };
 }

@@ -1,7 +1,7 @@
 // Sessions without a bridge, for the yardstick: the login and the questions of apps/xmpp-bridge, and nothing above them.
 import { readFileSync } from 'node:fs';
-import { login } from '../apps/xmpp-bridge/dist/login/login.js';
-import { Session, SESSION_DEFAULTS } from '../apps/xmpp-bridge/dist/session/session.js';
+import { login } from '../../apps/xmpp-bridge/dist/login/login.js';
+import { Session, SESSION_DEFAULTS } from '../../apps/xmpp-bridge/dist/session/session.js';
 
 const optionsOf = ({ user, password, port, ca }, resource) => ({
   jid: `${user}@localhost`,

@@ -3,8 +3,8 @@
 // since publishing them is work of the bus.
 import { createMemoryBus } from '@switchyard/bus';
 import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
-import { Bridge } from '../apps/xmpp-bridge/dist/bridge.js';
-import { Config } from '../apps/xmpp-bridge/dist/config.js';
+import { Bridge } from '../../apps/xmpp-bridge/dist/bridge.js';
+import { Config } from '../../apps/xmpp-bridge/dist/config.js';
 
 /** Resolves when the bridge is logged in and, if others send it requests, serves. */
 export async function openBridge({ user, password, port, ca }, env, askGateway) {

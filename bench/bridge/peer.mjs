@@ -5,8 +5,8 @@ import { connectBus } from '@switchyard/bus';
 import { httpRequest } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { xml } from '@xmpp/client';
-import { openBridge } from './bridge-alone.mjs';
-import { openSession } from './bridge-session.mjs';
+import { openBridge } from './alone.mjs';
+import { openSession } from './session.mjs';
 
 const { access, login, alone, policy } = JSON.parse(process.argv[2]);
 const log = createLogger({ app: 'bench', level: 'silent' });
