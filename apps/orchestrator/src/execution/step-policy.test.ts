@@ -1,5 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
-import { AppError, type ErrorCode, type PlannedAct, type ToolInfo } from '@switchyard/contracts';
+import { describe, expect, it, jest } from '@jest/globals';
+import { AGENT_KINDS, AppError, type ErrorCode, type PlannedAct, type ToolInfo } from '@switchyard/contracts';
 import type { Toolbox } from '../planner/functions.ts';
 import { afterAnswer, afterFailure, afterTakeover } from './step-policy.ts';
 
@@ -49,11 +49,21 @@ describe('a worker that is lost', () => {
     for (const name of ['keyed', 'once', 'unknown']) expect(lost('worker_lost', name, last)).toMatchObject(doubt);
   });
 
-  it('leaves a step in doubt at once where nobody can find out what became of it', () => {
+  it('leaves a step in doubt at once where its kind of agent has no ledger', () => {
+    const ledger = jest.replaceProperty(AGENT_KINDS.computer_use as { ledger: boolean }, 'ledger', false);
     for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded'] as const)
       expect(lost(code, screenAct)).toMatchObject(doubt);
     expect(afterTakeover(screenAct)).toMatchObject(doubt.outcome);
     expect(afterTakeover(act('once'))).toBeUndefined();
+    expect(lost('unavailable', screenAct, patient)).toMatchObject(doubt);
+    ledger.restore();
+  });
+
+  it('is asked again for a step on a screen, whose turns stand in a ledger', () => {
+    for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded'] as const)
+      expect(lost(code, screenAct)).toEqual({ again: true, mayHaveWorked: true });
+    expect(afterTakeover(screenAct)).toBeUndefined();
+    expect(lost('worker_lost', screenAct, last)).toMatchObject(doubt);
   });
 
   it('is asked again for another agent, whom it asks for the task; only then is the step in doubt', () => {
@@ -87,7 +97,6 @@ describe('a worker that is not there', () => {
     expect(lost('unavailable', 'keyed', patient)).toEqual({ again: true, mayHaveWorked: true });
     expect(lost('worker_lost', 'keyed', patient)).toMatchObject(doubt);
     expect(lost('overloaded', 'keyed', patient)).toMatchObject(doubt);
-    expect(lost('unavailable', screenAct, patient)).toMatchObject(doubt);
   });
 });
 
