@@ -50,6 +50,7 @@ const KIND = `
     offer: 'itself',
     ledger: false,
     usesModelOfRun: false,
+    maxProgress: 10,
     absent: 'The tiny agent is not there.',
   },`;
 
@@ -89,7 +90,7 @@ describe('the recipes of CONTRIBUTING.md', () => {
     );
     const handler = 'apps/a2a/src/agents/agents.handler.ts';
     scratch.insert(handler, "import { Handles } from '@switchyard/bus';\nimport { ", 'countAgents, ');
-    scratch.insert(handler, '    this.#directory = directory;\n  }\n', HANDLER);
+    scratch.insert(handler, '    this.#ownCard = ownCard;\n  }\n', HANDLER);
     // A kind of agent: one entry.
     scratch.insert('libs/contracts/src/base/agent-kinds.ts', 'export const AGENT_KINDS = {', KIND);
     await scratch.node('node_modules/typescript-7/bin/tsc', '-b', ...APPS.map((app) => `apps/${app}`));

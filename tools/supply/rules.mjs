@@ -23,6 +23,7 @@ export const READ_LICENCES = {
   'sasl-plain': 'MIT',
   saslmechanisms: 'MIT',
   'seq-queue': 'MIT',
+  x11: 'MIT',
   '@modelcontextprotocol/inspector': 'Apache-2.0 AND MIT',
   '@modelcontextprotocol/server-everything': 'MIT',
   '@modelcontextprotocol/server-filesystem': 'MIT',
