@@ -349,7 +349,7 @@ function mayAsk(login: AppName, subject: string): boolean {
   if (subject === 'rpc.runs.cancel') return login === 'gateway';
   return (
     subject === '_INBOX.gateway.forged' &&
-    ['orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'gateway'].includes(login)
+    ['orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'computer-use', 'gateway'].includes(login)
   );
 }
 
