@@ -8,6 +8,7 @@ import {
   tlsVariables,
   Truth,
 } from '@switchyard/platform';
+import { isRedisAddress, REDIS_ADDRESS_FORM } from '@switchyard/redis';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -23,7 +24,9 @@ const MCP_MAX_BODY_BYTES = 4 * 1024 * 1024;
 export const Config = z
   .object({
     ...serviceVariables('gateway'),
-    REDIS_URL: optional.describe('Redis, or its Sentinels, for the rate limit; unset: each replica counts alone'),
+    REDIS_URL: optional
+      .refine(isRedisAddress, REDIS_ADDRESS_FORM)
+      .describe('Redis, or its Sentinels, for the rate limit; unset: each replica counts alone'),
     ...tlsVariables('REDIS'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),

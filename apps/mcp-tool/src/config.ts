@@ -8,6 +8,7 @@ import {
   tlsFilesOf,
   tlsVariables,
 } from '@switchyard/platform';
+import { isRedisAddress, REDIS_ADDRESS_FORM } from '@switchyard/redis';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './oauth/vault.ts';
@@ -28,6 +29,7 @@ export const Config = z
       .string()
       .min(1)
       .optional()
+      .refine(isRedisAddress, REDIS_ADDRESS_FORM)
       .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
     ...tlsVariables('REDIS'),
     TOOLS_DIR: z

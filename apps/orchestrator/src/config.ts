@@ -10,6 +10,7 @@ import {
   tlsFilesOf,
   tlsVariables,
 } from '@switchyard/platform';
+import { isRedisAddress, REDIS_ADDRESS_FORM } from '@switchyard/redis';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './budgets/daily-limits.ts';
@@ -87,9 +88,9 @@ export const Config = z
     APPROVAL_TIMEOUT_SECONDS: integer(1, MAX_APPROVAL_SECONDS, 86_400).describe(
       'How long a question to a person stays open',
     ),
-    REDIS_URL: optional.describe(
-      'Redis, or its Sentinels, with the counts of the day; needed where a limit by day is set',
-    ),
+    REDIS_URL: optional
+      .refine(isRedisAddress, REDIS_ADDRESS_FORM)
+      .describe('Redis, or its Sentinels, with the counts of the day; needed where a limit by day is set'),
     ...tlsVariables('REDIS'),
     USER_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one user in a day (UTC); unset: no limit'),
     USER_DAILY_USD: limit(z.coerce.number()).describe('USD of one user in a day; unset: no limit'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { redisServers, sentinelAddress } from './address.ts';
+import { isRedisAddress, redisServers, sentinelAddress } from './address.ts';
 
 describe('an address of Sentinels', () => {
   it('names the Sentinels, the group and the login at Redis', () => {
@@ -34,4 +34,10 @@ it('shows the servers of an address without its login', () => {
   expect(redisServers('rediss://gateway:secret@one:6379/1')).toBe('one:6379');
   for (const wrong of ['redis-sentinel://one', 'http://one', 'one:6379', ''])
     expect(redisServers(wrong)).toBeUndefined();
+});
+
+it('is a setting only where a client can be made of it', () => {
+  for (const right of [undefined, 'redis://one:6379', 'rediss-sentinel://one,two#g'])
+    expect(isRedisAddress(right)).toBe(true);
+  for (const wrong of ['redis-sentinel://one', 'http://one', 'one:6379', '']) expect(isRedisAddress(wrong)).toBe(false);
 });

@@ -55,3 +55,10 @@ export function redisServers(url: string): string | undefined {
     return undefined;
   }
 }
+
+/** What a setting with an address of Redis has to be. */
+export const REDIS_ADDRESS_FORM = 'redis://host:6379, or redis-sentinel://host:26379,other:26379/0#group';
+
+/** Whether a setting, if there is one, is an address that a client can be made of. Pure. */
+export const isRedisAddress = (url: string | undefined): boolean =>
+  url === undefined || redisServers(url) !== undefined;

@@ -3,7 +3,7 @@ import { Redis, type RedisOptions as ClientOptions } from 'ioredis';
 import { sentinelAddress } from './address.ts';
 
 export type { Redis };
-export { redisServers } from './address.ts';
+export { isRedisAddress, REDIS_ADDRESS_FORM, redisServers } from './address.ts';
 
 /** Options that every connection has: a stop does not wait, and a command is not repeated by itself. */
 const ALWAYS = {
