@@ -36,7 +36,10 @@ suite('a session', () => {
       expect(frame).toMatchObject({ width: 640, height: 400, scale: 1 });
       expect(frame.png.subarray(1, 4).toString()).toBe('PNG');
       const { display } = session.server;
-      await expect(XConnection.open({ display, auth: { name: '', data: '' } })).rejects.toThrow(/authori/i);
+      // The server may hang up before the client has sent all of its greeting.
+      await expect(XConnection.open({ display, auth: { name: '', data: '' } })).rejects.toThrow(
+        /authori|EPIPE|ECONNRESET/i,
+      );
     } finally {
       await frames.close();
       await png.close();

@@ -40,21 +40,19 @@ it('knows every right that the migrations grant, and no other', async () => {
      from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee
      where c.relkind = 'r' and r.rolname like 'switchyard\\_%' and r.rolname <> 'switchyard_reader' group by 1, 2`,
   );
-  const known = Object.values(RIGHTS).flatMap(({ schema, role, tables }) =>
+  const known = Object.values(RIGHTS).flatMap(({ role, tables }) =>
     Object.entries(tables).flatMap(([name, verbs]) =>
-      verbs.length === 0 ? [] : [`${schema}.${name} ${role} ${[...verbs].sort().join(' ')}`],
+      verbs.length === 0 ? [] : [`${name} ${role} ${[...verbs].sort().join(' ')}`],
     ),
   );
   expect(known.sort()).toEqual(
     granted.map(({ table, role, verbs }) => `${table} ${role} ${[...verbs].sort().join(' ')}`).sort(),
   );
   const tables = await db.sql<{ name: string }>(
-    `select schemaname || '.' || tablename as name from pg_tables where schemaname in ('orchestrator', 'mcp_tool', 'audit')
-     union all select schemaname || '.' || viewname from pg_views where schemaname in ('orchestrator', 'mcp_tool', 'audit')`,
+    `select schemaname || '.' || tablename as name from pg_tables where schemaname in ('orchestrator', 'mcp_tool', 'audit', 'computer_use')
+     union all select schemaname || '.' || viewname from pg_views where schemaname in ('orchestrator', 'mcp_tool', 'audit', 'computer_use')`,
   );
-  const all = Object.values(RIGHTS).flatMap(({ schema, tables: own }) =>
-    Object.keys(own).map((name) => `${schema}.${name}`),
-  );
+  const all = [...new Set(Object.values(RIGHTS).flatMap(({ tables: own }) => Object.keys(own)))];
   expect(all.sort()).toEqual(tables.map(({ name }) => name).sort());
 });
 

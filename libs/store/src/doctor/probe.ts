@@ -37,7 +37,7 @@ export interface DatabaseSeen {
   /** Why it may not assume its role. */
   readonly roleRefused?: Refused;
   readonly rights?: readonly RightTried[];
-  /** Functions of its schema that it may not call. */
+  /** Functions that are granted to it and that it may not call. */
   readonly uncallable?: readonly string[];
 }
 
@@ -103,22 +103,18 @@ export async function probeMigrations(url: string, limitMs: number): Promise<Mig
 
 async function tryRights(client: pg.Client, own: OwnerRights): Promise<RightTried[]> {
   const tried: RightTried[] = [];
-  for (const [name, verbs] of Object.entries(own.tables))
-    for (const verb of VERBS) tried.push(await tryRight(client, verb, `${own.schema}.${name}`, verbs.includes(verb)));
-  for (const [name, columns] of Object.entries(own.columns)) {
-    const table = `${own.schema}.${name}`;
+  for (const [table, verbs] of Object.entries(own.tables))
+    for (const verb of VERBS) tried.push(await tryRight(client, verb, table, verbs.includes(verb)));
+  for (const [table, columns] of Object.entries(own.columns)) {
     const right = await tryStatement(
       client,
       `update ${table} set ${columns.map((c) => `${c} = ${c}`).join()} where false`,
     );
     tried.push({ verb: 'update', table: `${table} (${columns.join(', ')})`, wanted: true, ...right });
   }
-  for (const owner of STORE_OWNERS) {
-    const { schema, tables } = RIGHTS[owner];
-    if (schema === own.schema) continue;
-    // Tables of another service may not even be read.
-    for (const name of Object.keys(tables)) tried.push(await tryRight(client, 'select', `${schema}.${name}`, false));
-  }
+  // Tables of another service may not even be read, but for those that are granted.
+  const others = new Set(STORE_OWNERS.flatMap((owner) => Object.keys(RIGHTS[owner].tables)));
+  for (const table of others) if (!(table in own.tables)) tried.push(await tryRight(client, 'select', table, false));
   return tried;
 }
 
@@ -157,12 +153,13 @@ async function statementOf(client: pg.Client, verb: Verb, table: string): Promis
   }
 }
 
-/** All but those that only triggers call. */
-async function uncallable(client: pg.Client, { schema }: OwnerRights): Promise<string[]> {
+/** Of those that are granted: what only functions and triggers call is for no login. */
+async function uncallable(client: pg.Client, { functions }: OwnerRights): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `select p.oid::regprocedure::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-     where n.nspname = $1 and p.prorettype <> 'trigger'::regtype and not has_function_privilege(p.oid, 'execute')`,
-    [schema],
+    `select name from pg_proc p join pg_namespace n on n.oid = p.pronamespace,
+       format('%I.%I(%s)', n.nspname, p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) name
+     where name = any($1) and not has_function_privilege(p.oid, 'execute')`,
+    [functions],
   );
   return rows.map(({ name }) => name);
 }

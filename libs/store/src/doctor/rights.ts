@@ -11,11 +11,12 @@ export type Verb = (typeof VERBS)[number];
 
 export interface OwnerRights {
   readonly role: string;
-  readonly schema: string;
-  /** On whole rows. */
+  /** On whole rows. Names have their schema, as in "audit.positions". */
   readonly tables: Readonly<Record<string, readonly Verb[]>>;
   /** Tables of which only these columns may be changed. */
   readonly columns: Readonly<Record<string, readonly string[]>>;
+  /** Those that it may call, with the types of their arguments. */
+  readonly functions: readonly string[];
 }
 
 type Granted = Readonly<
@@ -23,15 +24,14 @@ type Granted = Readonly<
 >;
 
 function rightsOf(owner: StoreOwner): OwnerRights {
-  const { role, schema } = GRANTED[owner];
+  const { role, functions, functionsAsOwner } = GRANTED[owner];
   const tables: Record<string, readonly Verb[]> = {};
   const columns: Record<string, readonly string[]> = {};
-  for (const [name, granted] of Object.entries<Granted[string]>(GRANTED[owner].tables)) {
-    const table = name.slice(schema.length + 1);
+  for (const [table, granted] of Object.entries<Granted[string]>(GRANTED[owner].tables)) {
     tables[table] = VERBS.filter((verb) => granted.verbs.includes(verb));
     if (granted.columns?.update) columns[table] = granted.columns.update;
   }
-  return { role, schema, tables, columns };
+  return { role, tables, columns, functions: [...functions, ...functionsAsOwner] };
 }
 
 export const RIGHTS = Object.fromEntries(STORE_OWNERS.map((owner) => [owner, rightsOf(owner)])) as Readonly<
