@@ -391,8 +391,8 @@ describe('a definition', () => {
         file(trusting(`many${n}`, many), trusting(`abyss${n}`, abyss), trusting(`flood${n}`, flood)),
       );
       const a = `${'a'.repeat(5_000)}!`;
+      await soon(async () => (await system.tools()).length > 100);
       expect(await system.call(`many${n}__evil`, { a })).toMatchObject({ code: 'tool_invalid_arguments' });
-      expect((await system.tools()).length).toBeGreaterThan(100);
       best = Math.min(best, lag.stop());
       expect((await system.quarantined(`many${n}`)).map(({ tool }) => tool)).toEqual(['remote', 'search', 'wide']);
     }
